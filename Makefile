@@ -1,0 +1,36 @@
+# Every target installs first when that is not done: one command sets a fresh machine up (Python 3.11+ and make).
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test serve check bench
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
+
+install: $(READY)  ## the virtual environment .venv with everything in it
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable '.[local]' --group dev --group demo
+	touch $(READY)
+
+demo: $(READY)  ## the main job on real images: sync, sync again, count
+	$(BIN)/python -m infra.demo
+
+test: $(READY)  ## every test
+	$(BIN)/python -m pytest
+
+serve: $(READY)  ## the local stack on port 8080; stays until interrupted
+	$(BIN)/python -m infra.local --port 8080 --data-dir .sluice
+
+check: $(READY)  ## format, lint, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## speed and memory beside the bare storage client; prints a table
+	$(BIN)/python -m infra.bench

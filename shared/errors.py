@@ -1,0 +1,128 @@
+"""Every error Sluice raises on purpose. Callers act on the class, never on the text.
+
+The docstring of a class is its default message. A message is for a person: what is wrong, where, what to do. It never
+holds a secret; what a provider said is kept in `detail`, already stripped of credentials by the adapter that caught it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class SluiceError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str = "", *, detail: str = "") -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.detail = detail
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.detail})" if self.detail else self.message
+
+
+# What a caller of the API did.
+
+
+class InvalidInputError(SluiceError):
+    """The request is not valid."""
+
+    def __init__(self, message: str = "", *, fields: Mapping[str, Sequence[str]] | None = None) -> None:
+        super().__init__(message or "Validation error")
+        self.fields = {name: list(texts) for name, texts in (fields or {}).items()}
+
+    @classmethod
+    def of(cls, field: str, message: str) -> "InvalidInputError":
+        """One field, one sentence."""
+        return cls(fields={field: [message]})
+
+
+class NotFoundError(SluiceError):
+    """Not found."""
+
+
+class AuthenticationError(SluiceError):
+    """Authentication credentials were not provided."""
+
+
+# What an object store says.
+
+
+class StoreError(SluiceError):
+    """The object store refused."""
+
+    permanent: ClassVar[bool] = True
+    """False: worth another try later. True: only a person can mend it."""
+
+
+class StoreUnavailableError(StoreError):
+    """The object store can't be reached or asks to slow down."""
+
+    permanent = False
+
+
+class StoreUnreachableError(StoreUnavailableError):
+    """Nothing answers at the object store's address."""
+
+
+class BucketNotFoundError(StoreError):
+    """The bucket, container or folder does not exist."""
+
+
+class CredentialsError(StoreError):
+    """The credentials are missing or not valid."""
+
+
+class AccessDeniedError(StoreError):
+    """The credentials are valid but lack a permission."""
+
+
+class ListingOrderError(StoreError):
+    """The listing stepped back: this store does not list in the order it declares."""
+
+
+class PrefixEmptyError(StoreError):
+    """No object lies under the prefix."""
+
+
+class ObjectError(StoreError):
+    """One object can't be had; the rest of the store is fine."""
+
+
+class ObjectNotFoundError(ObjectError):
+    """The object does not exist (any more)."""
+
+
+class VersionMismatchError(ObjectError):
+    """The object is not the version that was asked for."""
+
+
+class InvalidKeyError(ObjectError):
+    """This store can't hold an object of that name."""
+
+
+# What the document store and the queue say.
+
+
+class CommitRefusedError(SluiceError):
+    """An expectation of the commit does not hold; nothing was written."""
+
+    def __init__(self, message: str = "", *, conflicts: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.conflicts = tuple(conflicts)
+        """(collection, id) of the documents known to be in the way; an adapter may know only one, or none."""
+
+
+class CommitUnknownError(SluiceError):
+    """The commit may or may not have been applied: read again to know."""
+
+
+class InvalidDocumentError(SluiceError):
+    """A document can't be stored (too large, or a value of no storable type); nothing was written."""
+
+
+class DocumentsUnavailableError(SluiceError):
+    """The document store can't be reached; nothing is known to be written."""
+
+
+class QueueUnavailableError(SluiceError):
+    """The task queue can't be reached; the message may or may not be queued."""

@@ -1,0 +1,108 @@
+"""Settings: every limit, timer and address, with defaults that are right for a laptop and for the cloud.
+
+`Settings.from_env()` is called once, by `app`; nothing else reads the environment.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+COMPATIBLE_PREFIXES = ("LABEL_STUDIO_", "HEARTEX_", "")
+"""Where Label Studio's users already have these variables; looked up in this order."""
+OWN_PREFIX = "SLUICE_"
+BARE_NAMES = {
+    "storage_in_progress_timer": "STORAGE_IN_PROGRESS_TIMER",
+    "local_files_document_root": "LOCAL_FILES_DOCUMENT_ROOT",
+    "local_files_serving_enabled": "LOCAL_FILES_SERVING_ENABLED",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """One field, one variable: `max_lanes` is `SLUICE_MAX_LANES`; a few carry Label Studio's names."""
+
+    # Where things are.
+    data_dir: str = ".sluice"
+    secret_key: str = ""
+    """Fernet key that encrypts stored credentials. Empty: made once and kept in the data directory (local only)."""
+    token: str = ""
+    """The first user's API token. Empty: made once and printed (local only)."""
+    hostname: str = ""
+    """Prefix of URLs in tasks, such as https://sluice.example.org; empty makes them relative."""
+    local_files_document_root: str = "/"
+    local_files_serving_enabled: bool = False
+
+    # Liveness.
+    storage_in_progress_timer: float = 10.0
+    """Seconds between heartbeats. A lease lives five of these; a run without sign of life for five is judged."""
+    slice_seconds: float = 240.0
+    """How long one invocation works before it hands over: well below the function's and the queue's time-out."""
+    sweep_interval: float = 60.0
+    rewake_seconds: float = 30.0
+    """Work that lies unowned for this long is woken by the sweep."""
+
+    # Fan-out and batches.
+    max_lanes: int = 16
+    chunk_target: int = 1000
+    """Entries of a chunk as cut; it may grow to twice that before it is cut again."""
+    chunk_bytes: int = 192 * 1024
+    """Worst-case size of a chunk's keys as cut (64 bytes an entry on top)."""
+    batch_writes: int = 490
+    batch_bytes: int = 3_000_000
+    fetch_parallel: int = 32
+    fetch_bytes: int = 32 * 1024 * 1024
+    """Bytes of small objects held at once by one invocation."""
+    big_bytes: int = 1024 * 1024
+    """Objects above this are streamed, not fetched whole."""
+    max_row_bytes: int = 900_000
+    max_rows_to_align: int = 1_000_000
+
+    # Patience.
+    max_tries: int = 8
+    """Transient faults in a row, without progress, before a run fails (back-off 1 s, doubling to `max_backoff`)."""
+    max_backoff: float = 30.0
+    max_crashes: int = 3
+    """Times an object may kill its worker before it is set aside as failed."""
+    max_chunk_crashes: int = 10
+    """Times a chunk may kill its worker without any progress before the run fails."""
+
+    # Requests.
+    max_body_bytes: int = 32 * 1024 * 1024
+    page_size: int = 100
+    max_page_size: int = 1000
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ, **overrides: Any) -> "Settings":
+        """Settings from variables; `overrides` win. An unreadable value is named in the ValueError."""
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            names = [OWN_PREFIX + field.name.upper()]
+            if bare := BARE_NAMES.get(field.name):
+                names += [prefix + bare for prefix in COMPATIBLE_PREFIXES]
+            for name in names:
+                if (text := env.get(name)) is not None:
+                    values[field.name] = _parse(name, text, hints[field.name])
+                    break
+        return cls(**(values | overrides))
+
+    @property
+    def stale_after(self) -> float:
+        """Seconds without a sign of life after which a lease lapses and a run is judged."""
+        return 5 * self.storage_in_progress_timer
+
+
+def _parse(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() in {"1", "true", "yes", "on"}:
+            return True
+        if text.lower() in {"", "0", "false", "no", "off"}:
+            return False
+        raise ValueError(f"{name}={text!r}: write true or false")
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{name}={text!r}: a number is needed") from None
