@@ -1,0 +1,1 @@
+"""Use cases. They know the ports and the records, never a vendor, never HTTP."""

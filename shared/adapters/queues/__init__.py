@@ -1,0 +1,1 @@
+"""Task queues: one module for each technology behind the `TaskQueue` port."""

@@ -1,0 +1,171 @@
+"""The ledger of a chunk: one entry per object that was ever handled, kept as one compressed, unindexed blob."""
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import orjson
+
+State = Literal["imported", "failed", "partial", "gone"]
+STATES: tuple[State, ...] = ("imported", "failed", "partial", "gone")
+
+MAX_TEXTS = 64
+MAX_TEXT = 200
+MAX_ROW_ERRORS = 20
+MAX_CHUNK_ROW_ERRORS = 2000
+MAX_BLOB = 700 * 1024
+AND_MORE = "another reason (only the first 64 reasons of a range are kept)"
+
+
+class Entry(NamedTuple):
+    """One object. `tasks` made of it, `rows` and `offset` consumed (valid for `version` only)."""
+
+    key: str
+    version: str
+    size: int = 0
+    modified: float = 0.0
+    state: State = "imported"
+    tasks: int = 0
+    rows: int = 0
+    offset: int = 0
+    bad_rows: int = 0
+    reason: str = ""
+    transient: bool = False
+    """Failed for a reason that may pass: tried again by the next run."""
+    shape: str = ""
+    """A failed entry: the settings it failed under. Other settings, another try."""
+    row_errors: tuple[tuple[int, str], ...] = ()
+    """The first few bad rows: (row, reason)."""
+
+    def with_bad_row(self, row: int, reason: str) -> "Entry":
+        """The entry with one more bad row; reasons are kept for the first `MAX_ROW_ERRORS`."""
+        errors = self.row_errors
+        if len(errors) < MAX_ROW_ERRORS:
+            errors = (*errors, (row, reason[:MAX_TEXT]))
+        return self._replace(bad_rows=self.bad_rows + 1, row_errors=errors)
+
+
+Ledger = dict[str, Entry]
+"""Entries by key, in no particular order."""
+
+
+def encode(ledger: Ledger) -> bytes:
+    """The blob. Distinct texts are stored once and capped; if it is still too large, row details are dropped."""
+    blob = _encode(ledger, MAX_CHUNK_ROW_ERRORS)
+    return blob if len(blob) <= MAX_BLOB else _encode(ledger, 0)
+
+
+def _encode(ledger: Ledger, row_errors_left: int) -> bytes:
+    texts: dict[str, int] = {}
+
+    def intern(text: str) -> int:
+        if not text:
+            return -1
+        text = text[:MAX_TEXT]
+        if text not in texts and len(texts) >= MAX_TEXTS:
+            text = AND_MORE
+        return texts.setdefault(text, len(texts))
+
+    rows: list[list[object]] = []
+    for e in ledger.values():
+        row: list[object] = [e.key, e.version, e.size, e.modified, STATES.index(e.state), e.tasks]
+        if e.rows or e.bad_rows or e.reason or e.shape or e.transient:
+            kept = e.row_errors[:row_errors_left]
+            row_errors_left -= len(kept)
+            errors = [[index, intern(text)] for index, text in kept]
+            row += [e.rows, e.offset, e.bad_rows, intern(e.reason), int(e.transient), e.shape, errors]
+        rows.append(row)
+    return zlib.compress(orjson.dumps({"texts": list(texts), "entries": rows}), 1)
+
+
+def decode(blob: bytes) -> Ledger:
+    """The ledger of a blob."""
+    document = orjson.loads(zlib.decompress(blob))
+    texts = document["texts"]
+
+    def text(index: int) -> str:
+        return texts[index] if index >= 0 else ""
+
+    ledger: Ledger = {}
+    for key, version, size, modified, state, tasks, *rest in document["entries"]:
+        entry = Entry(key, version, size, modified, STATES[state], tasks)
+        if rest:
+            rows, offset, bad_rows, reason, transient, shape, errors = rest
+            entry = entry._replace(
+                rows=rows,
+                offset=offset,
+                bad_rows=bad_rows,
+                reason=text(reason),
+                transient=bool(transient),
+                shape=shape,
+                row_errors=tuple((row, text(index)) for row, index in errors),
+            )
+        ledger[key] = entry
+    return ledger
+
+
+def split(ledger: Ledger, upto: bytes, sort_key: Callable[[str], bytes]) -> tuple[Ledger, Ledger]:
+    """Entries up to and including a sort key, and the others."""
+    left: Ledger = {}
+    right: Ledger = {}
+    for key, entry in ledger.items():
+        (left if sort_key(key) <= upto else right)[key] = entry
+    return left, right
+
+
+class Listed(NamedTuple):
+    """What `diff` needs to know of a listed object; `ports.ObjectInfo` has these fields first."""
+
+    key: str
+    size: int
+    version: str
+    modified: float
+    problem: str = ""
+
+
+Kind = Literal["new", "changed", "resume", "retry"]
+
+
+class Todo(NamedTuple):
+    """An object to handle. `entry` is what the ledger knows of it, None if new."""
+
+    listed: Listed
+    kind: Kind
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What a listing means against a ledger."""
+
+    todo: tuple[Todo, ...]
+    gone: tuple[Entry, ...]
+    back: tuple[Entry, ...]
+    """Were gone and are listed again, unchanged."""
+
+
+def diff(listing: Iterable[Listed], ledger: Ledger, *, shape: str, wants: Callable[[str], bool]) -> Diff:
+    """Compares a clean listing of a chunk's range (wanted keys only) with its ledger.
+
+    A failed entry is tried again if the reason may pass, the object changed, or the settings (`shape`) did. An entry
+    that the settings no longer want (`wants`) is out of scope, which is never gone.
+    """
+    todo: list[Todo] = []
+    back: list[Entry] = []
+    seen = set()
+    for listed in listing:
+        seen.add(listed.key)
+        entry = ledger.get(listed.key)
+        if entry is None:
+            todo.append(Todo(listed, "new", None))
+        elif entry.version != listed.version:
+            todo.append(Todo(listed, "changed", entry))
+        elif entry.state == "partial":
+            todo.append(Todo(listed, "resume", entry))
+        elif entry.state == "failed" and (entry.transient or entry.shape != shape):
+            todo.append(Todo(listed, "retry", entry))
+        elif entry.state == "gone":
+            back.append(entry)
+    gone = [e for key, e in ledger.items() if key not in seen and e.state != "gone" and wants(key)]
+    return Diff(tuple(todo), tuple(gone), tuple(back))

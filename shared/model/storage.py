@@ -1,0 +1,188 @@
+"""A storage: settings, what they mean for a listing, and StorageInfo, the state that people read."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import re2
+
+from shared.errors import InvalidInputError
+from shared.model.providers import PROVIDERS, Field, Provider
+
+Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
+
+PARSER_VERSION = 1
+"""Raised when files are read in a new way: failed entries are then tried again."""
+
+MAX_TITLE = 256
+MAX_TEXT = 10_000
+BUCKET_NAME = re.compile(r"[a-zA-Z0-9.\-_]{1,255}")
+"""What botocore accepts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """An import storage. `config` holds the public settings of its type; `secrets` is encrypted."""
+
+    id: int
+    type: str
+    project: int
+    created_at: float
+    config: Mapping[str, Any]
+    secrets: bytes
+
+    # StorageInfo as the last run left it; what an active run adds is derived when it is read.
+    status: Status = "initialized"
+    last_sync: float | None = None
+    last_sync_count: int | None = None
+    last_sync_job: str | None = None
+    traceback: str | None = None
+    meta: Mapping[str, Any]
+
+    @property
+    def provider(self) -> Provider:
+        """What is known of its type."""
+        return PROVIDERS[self.type]
+
+    @property
+    def location(self) -> str:
+        """Fingerprint of which bucket this is."""
+        return _fingerprint(self.type, *(self.config.get(name) for name in self.provider.location))
+
+    @property
+    def shape(self) -> str:
+        """Fingerprint of what is taken from the bucket, and how."""
+        names = ("prefix", "regex_filter", "recursive_scan", "use_blob_urls")
+        return _fingerprint(*(self.config.get(name) for name in names), PARSER_VERSION)
+
+
+def _fingerprint(*values: Any) -> str:
+    return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which objects of a bucket a storage takes."""
+
+    prefix: str
+    recursive: bool
+    wants: Callable[[str], bool]
+    """Whether a listed key is taken; keys outside `prefix` are not asked about but answered false."""
+
+    @classmethod
+    def of(cls, storage: Storage) -> "Scope":
+        """The scope of a storage's settings, which must be valid."""
+        config, basename = storage.config, storage.provider.basename_filter
+        prefix, recursive = listing_prefix(config.get("prefix")), bool(config.get("recursive_scan"))
+        pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None
+
+        def wants(key: str) -> bool:
+            if key.endswith("/") or not key.startswith(prefix):
+                return False
+            if not recursive and "/" in key[len(prefix) :]:
+                return False
+            return pattern is None or bool(pattern(key.rpartition("/")[2] if basename else key))
+
+        return cls(prefix, recursive, wants)
+
+
+def listing_prefix(prefix: str | None) -> str:
+    """What keys must start with: a folder, or literal if it ends in "*"."""
+    if not prefix or not prefix.strip("/"):
+        return ""
+    return prefix[:-1] if prefix.endswith("*") else prefix.rstrip("/") + "/"
+
+
+def compile_filter(pattern: str) -> Callable[[str], object]:
+    """A function that matches a key from its start. Raises `InvalidInputError` for what RE2 does not take."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 8 << 20
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise InvalidInputError.of(
+            "regex_filter",
+            f"Not a valid RE2 pattern: {reason}. Look-around and back-references are not supported; "
+            "to match everything leave it empty.",
+        ) from None
+    match: Callable[[str], object] = compiled.match
+    return match
+
+
+def clean(provider: Provider, given: Mapping[str, Any], *, partial: bool) -> dict[str, Any]:
+    """The fields of a request that the provider knows, checked and converted; unknown names are ignored.
+
+    `partial`: only the given ones; otherwise defaults fill the rest. Raises `InvalidInputError` naming every bad field.
+    """
+    values: dict[str, Any] = {}
+    problems: dict[str, list[str]] = {}
+    for field in provider.fields:
+        if field.name not in given:
+            if not partial:
+                values[field.name] = field.default
+            continue
+        try:
+            values[field.name] = _convert(field, given[field.name])
+        except ValueError as error:
+            problems[field.name] = [str(error)]
+    try:
+        _check(values, problems)
+    except InvalidInputError as error:
+        problems |= error.fields
+    if problems:
+        raise InvalidInputError(fields=problems)
+    return values
+
+
+def _convert(field: Field, value: Any) -> Any:
+    if field.kind == "flag":
+        if value is None and field.default is not True:
+            return field.default
+        flags = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        if isinstance(value, bool | int | str) and (text := str(value).lower()) in flags:
+            return flags[text]
+        raise ValueError("Must be a valid boolean.")
+    if field.kind == "integer":
+        if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d{1,18}", str(value)):
+            raise ValueError("A valid integer is required.")
+        if int(value) < field.minimum:
+            raise ValueError(f"Ensure this value is greater than or equal to {field.minimum}.")
+        if int(value) > field.maximum:
+            raise ValueError(f"Ensure this value is less than or equal to {field.maximum}.")
+        return int(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("Not a valid string.")
+    text = str(value)
+    limit = MAX_TITLE if field.name == "title" else MAX_TEXT
+    if len(text) > limit:
+        raise ValueError(f"Ensure this field has no more than {limit} characters.")
+    if "\0" in text:
+        raise ValueError("Null characters are not allowed.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("Not valid text: it holds half of a surrogate pair.") from None
+    return text.strip() if field.name in {"bucket", "s3_endpoint", "region_name", "path"} else text
+
+
+def _check(values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
+    if values.get("regex_filter"):
+        compile_filter(values["regex_filter"])
+    if (bucket := values.get("bucket")) and not BUCKET_NAME.fullmatch(bucket):
+        problems["bucket"] = [f'Invalid bucket name "{bucket}": use letters, digits, dots, dashes and underscores.']
+    if endpoint := values.get("s3_endpoint"):
+        try:
+            url = urlsplit(endpoint)
+            valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
+        except ValueError:
+            valid = False
+        if not valid:
+            problems["s3_endpoint"] = ["Not a valid URL: write it like https://minio.example.org:9000."]

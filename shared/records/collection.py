@@ -1,0 +1,94 @@
+"""A collection of documents that hold one kind of model object; everything else in `records` builds on it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from shared.ports import Check, Create, Delete, Document, DocumentStore, Filter, Query, Ref, Update
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A model object as read, with the revision that guards a write of it."""
+
+    value: T
+    revision: str
+    ref: Ref
+
+    @property
+    def check(self) -> Check:
+        """Asserts that it has not changed since."""
+        return Check(self.ref, self.revision)
+
+    @property
+    def delete(self) -> Delete:
+        """Removes it, if it has not changed since."""
+        return Delete(self.ref, self.revision)
+
+
+class Collection(Generic[T]):
+    """Reads and writes one kind of object. Writes are values: they take effect in a `DocumentStore.commit`."""
+
+    def __init__(
+        self,
+        documents: DocumentStore,
+        name: str,
+        encode: Callable[[T], dict[str, Any]],
+        decode: Callable[[str, Mapping[str, Any]], T],
+    ) -> None:
+        self.documents = documents
+        self.name = name
+        self._encode = encode
+        self._decode = decode
+
+    def ref(self, id: str | int) -> Ref:  # noqa: A002  the field's own name
+        """Names the document of an id."""
+        return Ref(self.name, str(id))
+
+    def stored(self, document: Document) -> Stored[T]:
+        """The object of a document."""
+        return Stored(self._decode(document.ref.id, document.data), document.revision, document.ref)
+
+    def get(self, id: str | int) -> Stored[T] | None:  # noqa: A002
+        """The object, or None."""
+        document = self.documents.get(self.ref(id))
+        return self.stored(document) if document else None
+
+    def get_many(self, ids: Sequence[str | int]) -> list[Stored[T] | None]:
+        """The objects in the order asked for, None for each that is absent."""
+        found = self.documents.get_many([self.ref(id) for id in ids]) if ids else []  # noqa: A001
+        return [self.stored(document) if document else None for document in found]
+
+    def create(self, id: str | int, value: T) -> Create:  # noqa: A002
+        """Writes an object whose id must be free."""
+        return Create(self.ref(id), self._encode(value))
+
+    def update(self, stored: Stored[T], value: T) -> Update:
+        """Writes what differs between the stored object and `value`, if the stored one has not changed since."""
+        before, after = self._encode(stored.value), self._encode(value)
+        changes = {name: new for name, new in after.items() if before[name] != new}
+        return Update(stored.ref, changes, stored.revision)
+
+    def find(
+        self,
+        *where: tuple[str, str, Any],
+        order: tuple[str, ...] = (),
+        after: tuple[Any, ...] | None = None,
+        limit: int = 100,
+    ) -> list[Stored[T]]:
+        """One page of the objects that match."""
+        return [self.stored(d) for d in self.documents.query(self.query(*where, order=order, after=after, limit=limit))]
+
+    def query(
+        self,
+        *where: tuple[str, str, Any],
+        order: tuple[str, ...] = (),
+        after: tuple[Any, ...] | None = None,
+        limit: int = 100,
+        select: tuple[str, ...] | None = None,
+    ) -> Query:
+        """The query behind `find`, for counts, sums and projections."""
+        filters = tuple(Filter(field, op, value) for field, op, value in where)  # type: ignore[arg-type]
+        return Query(collection=self.name, where=filters, order=order, after=after, limit=limit, select=select)

@@ -1,0 +1,82 @@
+"""Projects, storages, users' tokens, and the counters that number them."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from shared.errors import CommitRefusedError
+from shared.model.project import Project
+from shared.model.storage import Storage
+from shared.ports import Create, DocumentStore, Query, Ref, Update
+from shared.records.collection import Collection, Stored
+
+_STORAGE = tuple(field.name for field in fields(Storage) if field.name not in {"id", "config", "meta"})
+_PROJECT = tuple(field.name for field in fields(Project) if field.name != "id")
+
+
+def _encode_storage(storage: Storage) -> dict[str, Any]:
+    data: dict[str, Any] = {name: getattr(storage, name) for name in _STORAGE}
+    data["config"] = orjson.dumps(storage.config)
+    data["meta"] = orjson.dumps(storage.meta)
+    return data
+
+
+def _decode_storage(id: str, data: Mapping[str, Any]) -> Storage:  # noqa: A002
+    plain = {name: data[name] for name in _STORAGE if name in data}
+    return Storage(id=int(id), config=orjson.loads(data["config"]), meta=orjson.loads(data["meta"]), **plain)
+
+
+class Storages(Collection[Storage]):
+    """Import storages of every type; ids are unique over all types."""
+
+    def __init__(self, documents: DocumentStore) -> None:
+        super().__init__(documents, "storages", _encode_storage, _decode_storage)
+
+    def of_project(self, project: int, limit: int = 500) -> list[Stored[Storage]]:
+        """A project's storages, oldest first."""
+        found = self.find(("project", "==", project), limit=limit)
+        return sorted(found, key=lambda stored: stored.value.id)
+
+
+class Projects(Collection[Project]):
+    """Projects."""
+
+    def __init__(self, documents: DocumentStore) -> None:
+        super().__init__(
+            documents,
+            "projects",
+            lambda project: {name: getattr(project, name) for name in _PROJECT},
+            lambda id, data: Project(id=int(id), **{name: data[name] for name in _PROJECT if name in data}),  # noqa: A006
+        )
+
+    def all(self, *, after: tuple[Any, ...] | None, limit: int) -> list[Stored[Project]]:
+        """A page of the projects, newest first."""
+        return self.find(order=("-created_at",), after=after, limit=limit)
+
+    def count(self) -> int:
+        """How many projects there are."""
+        return self.documents.count(Query(collection=self.name))
+
+
+def next_id(documents: DocumentStore, counter: str) -> int:
+    """The next number of a counter, from 1; never given twice, also not to two callers at once."""
+    ref = Ref("counters", counter)
+    for _ in range(100):
+        found = documents.get(ref)
+        value = found.data["value"] + 1 if found else 1
+        write = Update(ref, {"value": value}, found.revision) if found else Create(ref, {"value": value})
+        try:
+            documents.commit([write])
+        except CommitRefusedError:
+            continue
+        return int(value)
+    raise CommitRefusedError(f"too many callers count {counter} at once; try again")
+
+
+def tokens_of(documents: DocumentStore, digest: str) -> Mapping[str, Any] | None:
+    """The user a token (its hash) belongs to, or None."""
+    found = documents.get(Ref("tokens", digest))
+    return found.data if found else None
+

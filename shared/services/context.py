@@ -1,0 +1,72 @@
+"""What every use case is given: the ports, the settings, a clock, and the collections over the documents."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.model.run import Gate
+from shared.model.storage import Storage
+from shared.ports import DocumentStore, ObjectStore, TaskQueue
+from shared.records.chunks import Chunks, Ledgers
+from shared.records.collection import Collection
+from shared.records.runs import Hints, Lanes, Runs, gates
+from shared.records.storages import Projects, Storages
+from shared.records.tasks import Tasks
+from shared.settings import Settings
+
+QUEUE_RUNS = "runs"
+QUEUE_EVENTS = "events"
+QUEUES = (QUEUE_RUNS, QUEUE_EVENTS)
+SYNC_CHUNK = "sync_chunk"
+"""The function that permits are sent to."""
+
+
+def _new_id() -> str:
+    return secrets.token_hex(10)
+
+
+@dataclass(kw_only=True)
+class Context:
+    """Built once per process by `shared.app`."""
+
+    documents: DocumentStore
+    queue: TaskQueue
+    settings: Settings
+    open_store: Callable[[Storage], ObjectStore]
+    """Opens the bucket of a storage; clients are cached. Raises `StoreError` where the settings can't work."""
+    clock: Callable[[], float] = time.time
+    new_id: Callable[[], str] = _new_id
+    """Ids that are never used again."""
+    rng: random.Random = field(default_factory=random.Random)
+    boot: str = field(default_factory=_new_id)
+    """Names this process; leases of an earlier process of a single-server stack are void."""
+    fetchers: Executor | None = None
+    """Reads objects concurrently; None reads one at a time."""
+    heartbeat: Callable[[Any], AbstractContextManager[Any]] = field(default=lambda _holding: nullcontext())
+    """Keeps a holding's lease alive while the context is entered."""
+
+    projects: Projects = field(init=False)
+    storages: Storages = field(init=False)
+    gates: Collection[Gate] = field(init=False)
+    runs: Runs = field(init=False)
+    lanes: Lanes = field(init=False)
+    hints: Hints = field(init=False)
+    chunks: Chunks = field(init=False)
+    ledgers: Ledgers = field(init=False)
+    tasks: Tasks = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.projects = Projects(self.documents)
+        self.storages = Storages(self.documents)
+        self.gates = gates(self.documents)
+        self.runs = Runs(self.documents)
+        self.lanes = Lanes(self.documents)
+        self.hints = Hints(self.documents)
+        self.chunks = Chunks(self.documents)
+        self.ledgers = Ledgers(self.documents)
+        self.tasks = Tasks(self.documents)

@@ -1,0 +1,67 @@
+"""StorageInfo as people read it: the state an active run adds to what the last run left."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from shared.model.chunk import Counts
+from shared.model.run import Run
+from shared.model.storage import Status, Storage
+from shared.services.context import Context
+
+
+class StorageInfo(NamedTuple):
+    """The state of a storage now."""
+
+    status: Status
+    last_sync: float | None
+    last_sync_count: int | None
+    last_sync_job: str | None
+    traceback: str | None
+    meta: dict[str, Any]
+
+
+def meta_time(moment: float) -> str:
+    """A time as Label Studio writes it into `meta`: 2026-11-22 03:53:22.964064+00:00."""
+    return str(datetime.fromtimestamp(moment, UTC))
+
+
+def run_meta(run: Run, counts: Counts) -> dict[str, Any]:
+    """`meta` of a storage for a run, under way or ended."""
+    meta: dict[str, Any] = {"attempts": run.attempts, "time_queued": meta_time(run.time_queued)}
+    if run.time_in_progress:
+        meta["time_in_progress"] = meta_time(run.time_in_progress)
+        meta["time_last_ping"] = meta_time(run.time_last_ping)
+    last = run.time_ended or run.time_last_ping
+    if run.time_ended:
+        completed = run.outcome in {"completed", "completed_with_errors"}
+        meta["time_completed" if completed else "time_failure"] = meta_time(run.time_ended)
+    meta["duration"] = round(max(0.0, last - (run.time_in_progress or run.time_queued)), 6) if last else 0.0
+    meta["tasks_existed"] = counts.existed
+    meta["tasks_failed_validation"] = counts.bad_rows
+    meta["tasks_updated"] = counts.updated
+    meta["objects_listed"] = counts.listed
+    meta["objects_imported"] = counts.imported
+    meta["objects_excluded"] = counts.excluded
+    meta["objects_failed"] = counts.failed
+    meta["objects_gone"] = counts.gone
+    return meta
+
+
+def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
+    """The state now. Reads the gate, and run and running sums if one is active."""
+    gate = ctx.gates.get(storage.id)
+    run = ctx.runs.get(gate.value.run) if gate and gate.value.run else None
+    if gate is None or run is None or not run.value.active:
+        return StorageInfo(
+            storage.status,
+            storage.last_sync,
+            storage.last_sync_count,
+            storage.last_sync_job,
+            storage.traceback,
+            dict(storage.meta),
+        )
+    if not run.value.time_in_progress:
+        meta = {"attempts": run.value.attempts, "time_queued": meta_time(run.value.time_queued)}
+        return StorageInfo("queued", None, None, run.value.id, None, meta)
+    counts = ctx.chunks.sums(gate.value.map, run.value.seq)
+    return StorageInfo("in_progress", None, counts.created, run.value.id, None, run_meta(run.value, counts))
