@@ -1,0 +1,1 @@
+"""What people run: the local stack, the command line, the demo, benchmarks."""

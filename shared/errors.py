@@ -40,6 +40,10 @@ class NotFoundError(SluiceError):
     """Not found."""
 
 
+class NotSynchronizableError(SluiceError):
+    """The storage is not synchronizable."""
+
+
 class AuthenticationError(SluiceError):
     """Authentication credentials were not provided."""
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from shared.model.ledger import ObjectInfo as ObjectInfo
+
 # ---------------------------------------------------------------------------------------------- documents
 
-Value = None | bool | int | float | str | bytes | list[str] | list[int]
+Value = bool | int | float | str | bytes | list[str] | list[int] | None
 """What a field may hold. Integers fit 64 bits. Opaque or large content is `bytes`, which no query can look into."""
 
 MAX_DOCUMENT_BYTES = 1_000_000
@@ -73,7 +75,7 @@ class Filter(NamedTuple):
 
     field: str
     op: Op
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,21 +209,6 @@ class QueueControl(Protocol):
 
 
 # ----------------------------------------------------------------------------------------------- objects
-
-
-class ObjectInfo(NamedTuple):
-    """An object as listed.
-
-    `version` changes whenever the content does (GCS generation, S3 ETag, Azure MD5 + size, a folder's mtime_ns +
-    size). `modified` is seconds since the epoch. `problem` is set for what is listed but can never be read or stored
-    (a file name that is no text): the reason, for people; key is then a printable stand-in.
-    """
-
-    key: str
-    size: int
-    version: str
-    modified: float
-    problem: str = ""
 
 
 Order = Literal["bytes", "utf16", "segments", "none"]

@@ -26,6 +26,9 @@ class Counts(NamedTuple):
     gone: int = 0
 
 
+NO_COUNTS = Counts()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """Small and often read; the entries are in the ledger of the same id, which only a commit of both writes."""
@@ -61,7 +64,7 @@ class Chunk:
 
     run_seq: int = 0
     """The run the counts belong to."""
-    counts: Counts = Counts()
+    counts: Counts = NO_COUNTS
     errors: tuple[str, ...] = ()
     """A few failures, for people."""
 

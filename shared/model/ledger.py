@@ -35,15 +35,39 @@ class Entry(NamedTuple):
     """Failed for a reason that may pass: tried again by the next run."""
     shape: str = ""
     """A failed entry: the settings it failed under. Other settings, another try."""
-    row_errors: tuple[tuple[int, str], ...] = ()
-    """The first few bad rows: (row, reason)."""
+    row_errors: tuple[tuple[int, int, str], ...] = ()
+    """The first few bad rows: (row, line or 0 where unknown, reason)."""
 
-    def with_bad_row(self, row: int, reason: str) -> "Entry":
+    def with_bad_row(self, row: int, line: int, reason: str) -> "Entry":
         """The entry with one more bad row; reasons are kept for the first `MAX_ROW_ERRORS`."""
         errors = self.row_errors
         if len(errors) < MAX_ROW_ERRORS:
-            errors = (*errors, (row, reason[:MAX_TEXT]))
+            errors = (*errors, (row, line, reason[:MAX_TEXT]))
         return self._replace(bad_rows=self.bad_rows + 1, row_errors=errors)
+
+    def explain(self) -> list[str]:
+        """What is wrong with the object and its rows, a sentence each."""
+        lines = [f"{self.key}: {self.reason}"] if self.reason else []
+        for row, line, reason in self.row_errors:
+            lines.append(f"{self.key}, {f'line {line}' if line else f'row {row}'}: {reason}")
+        if self.bad_rows > len(self.row_errors):
+            lines.append(f"{self.key}: {self.bad_rows - len(self.row_errors)} more rows")
+        return lines
+
+
+class ObjectInfo(NamedTuple):
+    """An object as listed.
+
+    `version` changes whenever the content does (GCS generation, S3 ETag, Azure MD5 + size, a folder's mtime_ns +
+    size). `modified` is seconds since the epoch. `problem` is set for what is listed but can never be read or stored
+    (a file name that is no text): the reason, for people; key is then a printable stand-in.
+    """
+
+    key: str
+    size: int
+    version: str
+    modified: float
+    problem: str = ""
 
 
 Ledger = dict[str, Entry]
@@ -73,7 +97,7 @@ def _encode(ledger: Ledger, row_errors_left: int) -> bytes:
         if e.rows or e.bad_rows or e.reason or e.shape or e.transient:
             kept = e.row_errors[:row_errors_left]
             row_errors_left -= len(kept)
-            errors = [[index, intern(text)] for index, text in kept]
+            errors = [[index, line, intern(text)] for index, line, text in kept]
             row += [e.rows, e.offset, e.bad_rows, intern(e.reason), int(e.transient), e.shape, errors]
         rows.append(row)
     return zlib.compress(orjson.dumps({"texts": list(texts), "entries": rows}), 1)
@@ -99,7 +123,7 @@ def decode(blob: bytes) -> Ledger:
                 reason=text(reason),
                 transient=bool(transient),
                 shape=shape,
-                row_errors=tuple((row, text(index)) for row, index in errors),
+                row_errors=tuple((row, line, text(index)) for row, line, index in errors),
             )
         ledger[key] = entry
     return ledger
@@ -114,23 +138,13 @@ def split(ledger: Ledger, upto: bytes, sort_key: Callable[[str], bytes]) -> tupl
     return left, right
 
 
-class Listed(NamedTuple):
-    """What `diff` needs to know of a listed object; `ports.ObjectInfo` has these fields first."""
-
-    key: str
-    size: int
-    version: str
-    modified: float
-    problem: str = ""
-
-
 Kind = Literal["new", "changed", "resume", "retry"]
 
 
 class Todo(NamedTuple):
     """An object to handle. `entry` is what the ledger knows of it, None if new."""
 
-    listed: Listed
+    listed: ObjectInfo
     kind: Kind
     entry: Entry | None
 
@@ -145,7 +159,7 @@ class Diff:
     """Were gone and are listed again, unchanged."""
 
 
-def diff(listing: Iterable[Listed], ledger: Ledger, *, shape: str, wants: Callable[[str], bool]) -> Diff:
+def diff(listing: Iterable[ObjectInfo], ledger: Ledger, *, shape: str, wants: Callable[[str], bool]) -> Diff:
     """Compares a clean listing of a chunk's range (wanted keys only) with its ledger.
 
     A failed entry is tried again if the reason may pass, the object changed, or the settings (`shape`) did. An entry

@@ -1,10 +1,10 @@
 """A run of a sync: the gate that admits its commits, the run itself, its lanes, and the permits that wake them."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from shared.model.chunk import Counts
+from shared.model.chunk import NO_COUNTS, Counts
 
 Trigger = Literal["api", "schedule", "event"]
 Outcome = Literal["", "completed", "completed_with_errors", "failed", "cancelled"]
@@ -43,7 +43,7 @@ class Run:
     time_last_ping: float = 0.0
     time_ended: float = 0.0
     traceback: str = ""
-    counts: Counts = Counts()
+    counts: Counts = NO_COUNTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +113,4 @@ class Ending:
 
     outcome: Outcome
     traceback: str = ""
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts = NO_COUNTS

@@ -144,7 +144,16 @@ def _convert(field: Field, value: Any) -> Any:
     if field.kind == "flag":
         if value is None and field.default is not True:
             return field.default
-        flags = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+        flags = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
         if isinstance(value, bool | int | str) and (text := str(value).lower()) in flags:
             return flags[text]
         raise ValueError("Must be a valid boolean.")
@@ -159,7 +168,7 @@ def _convert(field: Field, value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("Not a valid string.")
+        raise ValueError("Not a valid string.")  # noqa: TRY004  bad input, not a bug
     text = str(value)
     limit = MAX_TITLE if field.name == "title" else MAX_TEXT
     if len(text) > limit:

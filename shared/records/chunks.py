@@ -40,7 +40,9 @@ class Chunks(Collection[Chunk]):
 
     def any_open(self, storage_map: str, run_seq: int) -> bool:
         """Whether a run has work left; one document is read."""
-        query = self.query(("map", "==", storage_map), ("done_seq", "<", run_seq), order=("done_seq",), limit=1, select=())
+        query = self.query(
+            ("map", "==", storage_map), ("done_seq", "<", run_seq), order=("done_seq",), limit=1, select=()
+        )
         return bool(self.documents.query(query))
 
     def any_leased(self, storage_map: str, now: float) -> bool:

@@ -79,4 +79,3 @@ def tokens_of(documents: DocumentStore, digest: str) -> Mapping[str, Any] | None
     """The user a token (its hash) belongs to, or None."""
     found = documents.get(Ref("tokens", digest))
     return found.data if found else None
-

@@ -17,6 +17,7 @@ from shared.records.collection import Collection
 from shared.records.runs import Hints, Lanes, Runs, gates
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
+from shared.services.secrets import Vault
 from shared.settings import Settings
 
 QUEUE_RUNS = "runs"
@@ -49,6 +50,8 @@ class Context:
     """Reads objects concurrently; None reads one at a time."""
     heartbeat: Callable[[Any], AbstractContextManager[Any]] = field(default=lambda _holding: nullcontext())
     """Keeps a holding's lease alive while the context is entered."""
+    vault: Vault = field(default_factory=Vault.throwaway)
+    """Encrypts the credentials of storages."""
 
     projects: Projects = field(init=False)
     storages: Storages = field(init=False)

@@ -68,7 +68,9 @@ def _confirm(ctx: Context, lanes: list[Stored[Lane]]) -> None:
     if not lanes:
         return
     try:
-        ctx.documents.commit([ctx.lanes.update(l, replace(l.value, confirmed=l.value.ticket)) for l in lanes])
+        ctx.documents.commit(
+            [ctx.lanes.update(lane, replace(lane.value, confirmed=lane.value.ticket)) for lane in lanes]
+        )
     except (CommitRefusedError, CommitUnknownError):
         if len(lanes) > 1:
             for lane in lanes:

@@ -1,7 +1,9 @@
 """The life of a run: start, finalise, fail. Each change is one commit, guarded by the gate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
 from shared.log import logger
@@ -78,9 +80,7 @@ def finalise(ctx: Context, gate: Stored[Gate]) -> bool:
 def failures(ctx: Context, gate: Gate, counts: Counts) -> str:
     """What went wrong with single objects and rows, for people: a summary and the first few."""
     lines = [
-        line
-        for chunk in ctx.chunks.failing(gate.map, gate.run_seq, MAX_TRACEBACK_LINES)
-        for line in chunk.value.errors
+        line for chunk in ctx.chunks.failing(gate.map, gate.run_seq, MAX_TRACEBACK_LINES) for line in chunk.value.errors
     ][:MAX_TRACEBACK_LINES]
     total = counts.failed + counts.bad_rows
     summary = f"{counts.failed} objects and {counts.bad_rows} rows could not be imported."
@@ -133,9 +133,16 @@ def end_run(
 
 
 def ending_writes(
-    ctx: Context, gate: Stored[Gate], run: Stored[Run], storage: Stored[Storage], ending: Ending
+    ctx: Context,
+    gate: Stored[Gate],
+    run: Stored[Run],
+    storage: Stored[Storage],
+    ending: Ending,
+    *,
+    gate_changes: Mapping[str, Any] = MappingProxyType({}),
+    storage_changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[Write], Run]:
-    """The writes that end a run, for callers that change the gate in the same commit (edits, deletion)."""
+    """The writes that end a run, for callers that change gate and storage in the same commit (edits)."""
     now = ctx.clock()
     ended = replace(
         run.value,
@@ -154,9 +161,10 @@ def ending_writes(
         last_sync_job=run.value.id,
         traceback=ending.traceback or None,
         meta=run_meta(ended, ending.counts),
+        **storage_changes,
     )
     writes: list[Write] = [
-        ctx.gates.update(gate, replace(gate.value, run="")),
+        ctx.gates.update(gate, replace(gate.value, run="", **gate_changes)),
         ctx.runs.update(run, ended),
         ctx.storages.update(storage, info),
     ]

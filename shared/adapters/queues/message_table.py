@@ -41,7 +41,19 @@ FROM queue q JOIN message m ON m.id =
 WHERE NOT q.paused ORDER BY m.due, m.id LIMIT 1
 """
 
-_MINE = "WHERE id = ? AND dispatches = ? AND executing AND gone IS NULL"
+_TAKE = "UPDATE message SET executing = 1, dispatches = dispatches + 1, due = ? WHERE id = ?"
+
+# Only the current attempt may end a message or put it back.
+_ACKNOWLEDGE = """
+UPDATE message SET executing = 0, gone = ?, body = x''
+WHERE id = ? AND dispatches = ? AND executing AND gone IS NULL
+"""
+_RETRY = """
+UPDATE message SET executing = 0, responses = responses + 1, last_status = ?, due = ?
+WHERE id = ? AND dispatches = ? AND executing AND gone IS NULL
+"""
+
+_FORGET = "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE gone < ? ORDER BY gone LIMIT ?)"
 
 _SLICE = 1_000
 """Names forgotten per transaction."""
@@ -99,9 +111,7 @@ class MessageTable:
             head = self._head()
             if head is None or head.due > now:
                 return None
-            self._write(
-                "UPDATE message SET executing = 1, dispatches = dispatches + 1, due = ? WHERE id = ?", until, head.id
-            )
+            self._write(_TAKE, until, head.id)
         return head._replace(number=head.number + 1)
 
     def next_due(self) -> float | None:
@@ -111,14 +121,11 @@ class MessageTable:
 
     def acknowledge(self, attempt: Attempt, now: float) -> None:
         """Ends a message; its name stays used."""
-        self._write(f"UPDATE message SET executing = 0, gone = ?, body = x'' {_MINE}", now, attempt.id, attempt.number)
+        self._write(_ACKNOWLEDGE, now, attempt.id, attempt.number)
 
     def retry(self, attempt: Attempt, status: int, due: float) -> None:
         """Puts a message back. Nothing happens if it was purged or taken again meanwhile."""
-        self._write(
-            f"UPDATE message SET executing = 0, responses = responses + 1, last_status = ?, due = ? {_MINE}",  # noqa: S608
-            *(status, due, attempt.id, attempt.number),
-        )
+        self._write(_RETRY, status, due, attempt.id, attempt.number)
 
     def state(self, queue: str, name: str) -> MessageState:
         """What is known of a name."""
@@ -136,8 +143,7 @@ class MessageTable:
 
     def forget(self, before: float) -> bool:
         """Frees some of the names whose message ended before then. False: that was the last of them."""
-        select = "SELECT id FROM message WHERE gone < ? ORDER BY gone LIMIT ?"
-        return self._write(f"DELETE FROM message WHERE id IN ({select})", before, _SLICE) == _SLICE  # noqa: S608
+        return self._write(_FORGET, before, _SLICE) == _SLICE
 
     def checkpoint(self) -> None:
         """Moves the write-ahead log into the file and empties it."""

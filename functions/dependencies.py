@@ -1,0 +1,47 @@
+"""What routes are given: the context of the process, and who calls."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
+
+from shared.errors import AuthenticationError
+from shared.services.context import Context
+from shared.services.tokens import User, user_of
+
+_authorization = APIKeyHeader(
+    name="Authorization", scheme_name="Token", auto_error=False, description="`Token <your token>`"
+)
+_api_key = APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False, description="The token alone.")
+
+
+def context(request: Request) -> Context:
+    """The context that the app was created with; built at the first request that needs it."""
+    ctx: Context = request.app.state.get_ctx()
+    return ctx
+
+
+Ctx = Annotated[Context, Depends(context)]
+
+
+def authenticated(
+    ctx: Ctx,
+    authorization: Annotated[str | None, Security(_authorization)],
+    api_key: Annotated[str | None, Security(_api_key)],
+) -> User:
+    """Who calls. Raises `AuthenticationError`."""
+    if not authorization:
+        if not api_key:
+            raise AuthenticationError
+        return user_of(ctx.documents, api_key.strip())
+    kind, _, token = authorization.strip().partition(" ")
+    if kind.lower() != "token":
+        if api_key:
+            return user_of(ctx.documents, api_key.strip())
+        raise AuthenticationError("Authenticate with the header `Authorization: Token <your token>`.")
+    if not token.strip():
+        raise AuthenticationError("Invalid token header. No credentials provided.")
+    return user_of(ctx.documents, token.strip())
+
+
+Caller = Annotated[User, Depends(authenticated)]

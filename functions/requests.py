@@ -1,0 +1,81 @@
+"""What every route takes from a request: ids, page numbers, and a body that is bounded while it is read."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Depends, Path, Query, Request
+from starlette.exceptions import HTTPException
+
+from functions.dependencies import Ctx
+from shared.errors import InvalidInputError
+
+MAX_FORM_FIELDS = 1000
+
+
+def number(text: str | None) -> int:
+    """A positive id, or 0, which nothing has, for what is none."""
+    return int(text) if text and re.fullmatch(r"[0-9]{1,18}", text) else 0
+
+
+def page_number(text: str | None) -> int:
+    """A page, 1 if not given, 0 for what is none."""
+    return 1 if text is None else number(text)
+
+
+def page_size(text: str | None, default: int, maximum: int) -> int:
+    """A page size; what is none is the default."""
+    return min(number(text) or default, maximum)
+
+
+async def json_object(request: Request, ctx: Ctx) -> dict[str, Any]:
+    """The fields of the body: a JSON object or a form. Never holds more than the limit in memory."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await _body(request, ctx.settings.max_body_bytes)
+    if not body:
+        return {}
+    if kind == "application/x-www-form-urlencoded":
+        return _form(body)
+    if kind not in {"", "application/json"} and not kind.endswith("+json"):
+        raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request: send application/json.')
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, f"JSON parse error - {error}") from None
+    if not isinstance(value, dict):
+        names = {list: "a list", str: "a string", type(None): "null", bool: "true or false"}
+        found = names.get(type(value), "a number")
+        raise InvalidInputError.of("non_field_errors", f"Invalid data. Expected a JSON object, but got {found}.")
+    return value
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    too_large = HTTPException(
+        413,
+        f"The body of the request is larger than {limit} bytes. Put large data into a bucket and connect it as a "
+        "storage; the limit is SLUICE_MAX_BODY_BYTES.",
+    )
+    if number(request.headers.get("content-length")) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _form(body: bytes) -> dict[str, Any]:
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS))
+    except ValueError:
+        raise HTTPException(400, "Form parse error - not URL-encoded UTF-8, or too many fields") from None
+
+
+Given = Annotated[dict[str, Any], Depends(json_object)]
+Id = Annotated[str, Path(description="A positive number.")]
+Page = Annotated[str | None, Query(description="Counts from 1.")]
+PageSize = Annotated[str | None, Query(description="How many at once.")]

@@ -1,0 +1,116 @@
+"""An object store in memory: small, ordered and without a clock, for simulations that must run the same way twice."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+
+from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
+from shared.ports import ObjectInfo, Order
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    body: bytes
+    version: str
+    modified: float
+
+
+class MemoryObjects:
+    """Objects in a dict. Versions count up from 1 over the whole store, and `modified` is the same number."""
+
+    order: Order = "bytes"
+    seek = True
+    conditional = True
+
+    def __init__(self, *, uri_prefix: str = "memory://bucket/", page_size: int = 1000) -> None:
+        self._uri_prefix = uri_prefix
+        self._page_size = page_size
+        self._objects: dict[bytes, _Stored] = {}
+        self._keys: list[bytes] = []
+        self._writes = 0
+        self._lock = Lock()
+
+    def put(self, key: str, body: bytes) -> str:
+        """Writes an object and returns its version."""
+        return self.write(key, body, content_type="")
+
+    def remove(self, key: str) -> None:
+        """Removes an object, if it is there."""
+        self.delete(key)
+
+    def uri(self, key: str) -> str:
+        """The address: the prefix and the key as it is."""
+        return self._uri_prefix + key
+
+    def sort_key(self, key: str) -> bytes:
+        """The key's UTF-8."""
+        return key.encode("utf-8", "surrogatepass")
+
+    def check(self, prefix: str = "", *, need_object: bool = False) -> None:
+        """The store is always there; only a missing object can be wrong."""
+        if need_object and not any(self.pages(prefix)):
+            raise PrefixEmptyError(f"No object lies under {self.uri(prefix)}")
+
+    def pages(self, prefix: str = "", after: str = "", *, recursive: bool = True) -> Iterator[list[ObjectInfo]]:
+        """Pages of `page_size`; each shows the store as it is when the page is asked for."""
+        start, low = self.sort_key(prefix), self.sort_key(after)
+        while True:
+            with self._lock:
+                at = max(bisect_left(self._keys, start), bisect_right(self._keys, low) if low else 0)
+                keys = self._keys[at : at + self._page_size]
+                found = [(key, self._objects[key]) for key in keys]
+            inside = [(key, stored) for key, stored in found if key.startswith(start)]
+            yield [_info(key, stored) for key, stored in inside if recursive or b"/" not in key[len(start) :]]
+            if len(inside) < self._page_size:
+                return
+            low = keys[-1]
+
+    def stat(self, key: str) -> ObjectInfo:
+        """The object as it is now."""
+        return _info(self.sort_key(key), self._found(key))
+
+    def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes of that version."""
+        stored = self._found(key)
+        if stored.version != version:
+            raise VersionMismatchError(f"{self.uri(key)} was replaced")
+        return stored.body[offset : None if length is None else offset + length]
+
+    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:  # noqa: ARG002
+        """Writes an object; a key is any text that has a UTF-8 form."""
+        try:
+            raw = key.encode()
+        except UnicodeEncodeError:
+            raw = b""
+        if not raw:
+            raise InvalidKeyError(f"{key!r} can't name an object")
+        with self._lock:
+            present = self._objects.get(raw)
+            if expect is not None and expect != (present.version if present else ""):
+                raise VersionMismatchError(f"{self.uri(key)} is not at version {expect!r}")
+            if present is None:
+                insort(self._keys, raw)
+            self._writes += 1
+            self._objects[raw] = _Stored(bytes(body), str(self._writes), float(self._writes))
+            return str(self._writes)
+
+    def delete(self, key: str) -> None:
+        """Removes an object, if it is there."""
+        raw = self.sort_key(key)
+        with self._lock:
+            if self._objects.pop(raw, None):
+                del self._keys[bisect_left(self._keys, raw)]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _found(self, key: str) -> _Stored:
+        stored = self._objects.get(self.sort_key(key))
+        if stored is None:
+            raise ObjectNotFoundError(f"{self.uri(key)} does not exist")
+        return stored
+
+
+def _info(key: bytes, stored: _Stored) -> ObjectInfo:
+    return ObjectInfo(key.decode(), len(stored.body), stored.version, stored.modified)

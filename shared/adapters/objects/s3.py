@@ -1,0 +1,222 @@
+"""An S3 bucket, of Amazon or of anyone who speaks the same protocol."""
+
+import random
+import re
+import time
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+
+import obstore
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import ConnectionError as NotConnectedError
+from botocore.exceptions import HTTPClientError
+
+from shared.adapters.objects.s3_client import Clients, S3Access
+from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
+from shared.adapters.objects.s3_listing import Page, parse_page
+from shared.errors import (
+    InvalidKeyError,
+    ObjectNotFoundError,
+    PrefixEmptyError,
+    VersionMismatchError,
+)
+from shared.ports import ObjectInfo, Order
+
+PAGE = 1000
+BACKOFF = 0.1
+"""Seconds before the first repetition; doubles each time, with jitter."""
+
+_lost_by_obstore = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]").search
+
+
+def survives_path(key: str) -> bool:
+    """Whether obstore asks for exactly this key: it refuses some (`a//b`, `..`, control characters), alters others."""
+    return not _lost_by_obstore(key)
+
+
+class S3Objects:
+    """A bucket. Credentials are the keys given, else what boto3's default chain finds, else (`anonymous`) none.
+
+    Connects at the first use. Without `region` and `endpoint`, S3 is asked where the bucket is. An `endpoint` is used
+    path-style. `kms_key` encrypts what is written. Versions are ETags without their quotes.
+    """
+
+    order: Order = "bytes"
+    seek = True
+    conditional = True
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        region: str | None = None,
+        endpoint: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+        session_token: str | None = None,
+        anonymous: bool = False,
+        kms_key: str | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        attempts: int = 4,
+    ) -> None:
+        self._bucket = bucket
+        self._kms_key = kms_key
+        self._attempts = attempts
+        self._access = S3Access(
+            bucket=bucket,
+            region=region or None,
+            endpoint=endpoint or None,
+            access_key=(access_key or "").strip() or None,
+            secret_key=(secret_key or "").strip() or None,
+            session_token=(session_token or "").strip() or None,
+            anonymous=anonymous,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            attempts=attempts,
+        )
+        self._faults = S3Faults(bucket, endpoint, self._access.secrets)
+        self._lock = Lock()
+        self._made: Clients | None = None
+
+    def uri(self, key: str) -> str:
+        """`s3://bucket/key`, the key as it is."""
+        return f"s3://{self._bucket}/{key}"
+
+    def sort_key(self, key: str) -> bytes:
+        """The key's UTF-8."""
+        return key.encode("utf-8", "surrogatepass")
+
+    def check(self, prefix: str = "", *, need_object: bool = False) -> None:
+        """Lists one object: what a sync needs first, and all that `s3:ListBucket` allows."""
+        page = self._page(prefix, limit=1)
+        while need_object and not page.objects:
+            if not page.token:
+                raise PrefixEmptyError(f"{self.uri(prefix)} not found.")
+            page = self._page(prefix, limit=1, ContinuationToken=page.token)
+
+    def pages(self, prefix: str = "", after: str = "", *, recursive: bool = True) -> Iterator[list[ObjectInfo]]:
+        """Pages as S3 cuts them; one may be short or empty and yet not the last."""
+        fixed: dict[str, Any] = {} if recursive else {"Delimiter": "/"}
+        start: dict[str, Any] = {"StartAfter": after} if after else {}
+        while True:
+            page = self._page(prefix, **fixed, **start)
+            yield page.objects
+            if not page.token:
+                return
+            start = {"ContinuationToken": page.token}
+
+    def stat(self, key: str) -> ObjectInfo:
+        """The object as it is now."""
+        self._must_exist(key)
+        try:
+            found = self._boto("head_object", key)
+        except ObjectNotFoundError:
+            # The answer to HEAD has no body, so a bucket that is gone looks the same; nothing is gone because of that.
+            self._page("", limit=1)
+            raise
+        return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"].timestamp())
+
+    def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """Asks for the object on condition of its ETag."""
+        self._must_exist(key)
+        # S3 has no empty range, but an empty read must notice a replaced object as well.
+        stop = None if length is None else offset + max(length, 1)
+        try:
+            if survives_path(key):
+                body = self._faults.call(key, self._get, key, version, offset, stop)
+            else:
+                body = self._get_by_boto(key, version, offset, stop)
+        except InvalidRangeError:
+            return b""
+        return body if length is None else body[:length]
+
+    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
+        """Puts the object, on condition of its ETag or of its absence."""
+        if not _is_legal(key):
+            raise InvalidKeyError(f"{key!r} can't name an object in S3")
+        more: dict[str, Any] = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}
+        )
+        if expect is not None:
+            more |= {"IfMatch": f'"{expect}"'} if expect else {"IfNoneMatch": "*"}
+        try:
+            answer = self._boto("put_object", key, Body=body, ContentType=content_type, **more)
+        except ObjectNotFoundError:
+            raise VersionMismatchError(f"{self.uri(key)} does not exist") from None
+        return str(answer["ETag"]).strip('"')
+
+    def delete(self, key: str) -> None:
+        """Removes the object."""
+        if _is_legal(key):
+            self._boto("delete_object", key)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        with self._lock:
+            if self._made:
+                self._made.boto.close()
+                self._made.http.close()
+
+    def _clients(self) -> Clients:
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    self._made = self._faults.call("", self._access.connect)
+        return self._made
+
+    def _page(self, prefix: str, *, limit: int = PAGE, **more: Any) -> Page:
+        return parse_page(self._fetch({"Bucket": self._bucket, "Prefix": prefix, "MaxKeys": limit, **more}))
+
+    def _fetch(self, params: dict[str, Any]) -> bytes:
+        """One page's XML. boto3 only signs the URL: parsing would cost it twenty times of what all the rest costs."""
+        clients = self._clients()
+        url = self._faults.call(
+            "", clients.boto.generate_presigned_url, "list_objects_v2", Params=params | {"EncodingType": "url"}
+        )
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                response = clients.http.send(AWSRequest("GET", url).prepare())
+            except (HTTPClientError, NotConnectedError) as caught:
+                error = self._faults.translated(caught)
+            else:
+                if response.status_code == 200:
+                    return bytes(response.content)
+                error = self._faults.responded(response.status_code, response.content, response.headers)
+            if error.permanent or tries >= self._attempts:
+                raise error
+            time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311
+
+    def _get(self, key: str, version: str, offset: int, stop: int | None) -> bytes:
+        options: Any = {"if_match": f'"{version}"'}
+        if stop is not None:
+            options["range"] = (offset, stop)
+        elif offset:
+            options["range"] = {"offset": offset}
+        return bytes(obstore.get(self._clients().store, key, options=options).bytes())
+
+    def _get_by_boto(self, key: str, version: str, offset: int, stop: int | None) -> bytes:
+        more = {}
+        if offset or stop is not None:
+            more["Range"] = f"bytes={offset}-{'' if stop is None else stop - 1}"
+        answer = self._boto("get_object", key, IfMatch=f'"{version}"', **more)
+        with answer["Body"] as stream:
+            return bytes(self._faults.call(key, stream.read))
+
+    def _boto(self, operation: str, key: str, **more: Any) -> Any:
+        function = getattr(self._clients().boto, operation)
+        return self._faults.call(key, function, Bucket=self._bucket, Key=key, **more)
+
+    def _must_exist(self, key: str) -> None:
+        if not _is_legal(key):
+            raise ObjectNotFoundError(f"{key!r} can't name an object in S3")
+
+
+def _is_legal(key: str) -> bool:
+    try:
+        return bool(key.encode())
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,153 @@
+"""The clients of one bucket: boto3 knows who we are and signs, obstore reads, a plain HTTP session fetches listings."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+from obstore.store import S3Store
+
+from shared.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, S3Credential
+
+CREDENTIAL_LIFE = timedelta(minutes=9)
+"""boto3 hands out credentials that last ten minutes more, at least; obstore asks again five minutes before the end."""
+
+
+class Clients(NamedTuple):
+    """Made once, used by all threads."""
+
+    boto: Any
+    http: URLLib3Session
+    store: S3Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Access:
+    """Where the bucket is and as whom it is used. Without keys, boto3's default chain finds some."""
+
+    bucket: str
+    region: str | None
+    endpoint: str | None
+    access_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+    session_token: str | None = field(repr=False)
+    anonymous: bool
+    connect_timeout: float
+    read_timeout: float
+    attempts: int
+    secrets: set[str] = field(default_factory=set, repr=False)
+    """What must not get into any text."""
+
+    def __post_init__(self) -> None:
+        self.secrets.update(filter(None, (self.access_key, self.secret_key, self.session_token)))
+
+    def connect(self) -> Clients:
+        """Makes the clients; asks S3 for the bucket's region if none is given. Raises what boto3 raises."""
+        if not all(value.isascii() and value.isprintable() and " " not in value for value in self.secrets):
+            raise CredentialsError("It seems access keys are incorrect", detail="a blank or a character no key has")
+        core = botocore.session.get_session()
+        session = boto3.Session(
+            botocore_session=core,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=self.session_token,
+        )
+        if not self.anonymous and session.get_credentials() is None:
+            raise NoCredentialsError
+        region = self.region or session.region_name or "us-east-1"
+        client = self._client(session, region)
+        if not self.region and not self.endpoint and (actual := _region_of(client, self.bucket)) not in ("", region):
+            client.close()
+            region = actual
+            client = self._client(session, region)
+        url = client.meta.endpoint_url
+        bundle = core.get_config_variable("ca_bundle")
+        http = URLLib3Session(
+            verify=bundle or True,
+            timeout=(self.connect_timeout, self.read_timeout),
+            proxies=get_environ_proxies(url),
+            max_pool_connections=32,
+        )
+        return Clients(client, http, self._store(session, region, url, bundle))
+
+    def _client(self, session: boto3.Session, region: str) -> Any:
+        config: dict[str, Any] = {}
+        if self.endpoint:
+            # Other servers than Amazon's often know neither names in the host nor the newer checksums.
+            config["s3"] = {"addressing_style": "path"}
+            config["request_checksum_calculation"] = config["response_checksum_validation"] = "when_required"
+        return session.client(
+            "s3",
+            region_name=region,
+            endpoint_url=self.endpoint,
+            config=Config(
+                signature_version=UNSIGNED if self.anonymous else "s3v4",
+                connect_timeout=self.connect_timeout,
+                read_timeout=self.read_timeout,
+                retries={"mode": "standard", "total_max_attempts": self.attempts},
+                max_pool_connections=32,
+                **config,
+            ),
+        )
+
+    def _store(self, session: boto3.Session, region: str, url: str, bundle: str | None) -> S3Store:
+        credentials = session.get_credentials()
+
+        def provide() -> "S3Credential":
+            frozen = credentials.get_frozen_credentials()
+            self.secrets.update(filter(None, frozen))
+            return {
+                "access_key_id": frozen.access_key,
+                "secret_access_key": frozen.secret_key,
+                "token": frozen.token,
+                "expires_at": None if self.access_key else datetime.now(UTC) + CREDENTIAL_LIFE,
+            }
+
+        if not self.anonymous:
+            provide()
+        trust: ClientConfig = {"root_certificate": Path(bundle).read_bytes()} if bundle else {}
+        # Everything that obstore would otherwise take from the environment is said, so that boto3 alone decides.
+        return S3Store(
+            self.bucket,
+            region=region,
+            endpoint=url,
+            aws_endpoint_url_s3=url,
+            virtual_hosted_style_request=False,
+            skip_signature=self.anonymous,
+            credential_provider=None if self.anonymous else provide,
+            client_options={
+                **trust,
+                "allow_http": url.startswith("http:"),
+                "connect_timeout": timedelta(seconds=self.connect_timeout),
+                "read_timeout": timedelta(seconds=self.read_timeout),
+                "timeout": timedelta(seconds=10 * self.read_timeout),
+            },
+            retry_config={
+                "max_retries": self.attempts - 1,
+                "retry_timeout": timedelta(seconds=2 * self.read_timeout),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=2),
+                    "base": 2,
+                },
+            },
+        )
+
+
+def _region_of(client: Any, bucket: str) -> str:
+    # S3 names the region with a refusal as well.
+    try:
+        answer = client.head_bucket(Bucket=bucket)
+    except ClientError as caught:
+        answer = caught.response
+    return str(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))

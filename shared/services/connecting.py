@@ -1,0 +1,129 @@
+"""From a request's fields to a storage that works: checked fields, kept credentials, and a look into the bucket."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import BucketNotFoundError, InvalidInputError, PrefixEmptyError, StoreError
+from shared.model.project import Project
+from shared.model.providers import Provider
+from shared.model.storage import Storage, clean, listing_prefix
+from shared.records.collection import Stored
+from shared.services.context import Context
+from shared.services.secrets import masked
+
+NON_FIELD = "non_field_errors"
+HOST_FIELDS = ("s3_endpoint",)
+"""Say where credentials are sent to."""
+LABELS = frozenset({"title", "description", "synchronizable", "presign", "presign_ttl"})
+"""Edits of these alone need no look into the bucket."""
+
+
+def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storage:
+    """A storage, without an id yet, of the fields of a request. Raises `InvalidInputError` naming every bad field."""
+    problems: dict[str, list[str]] = {}
+    values: dict[str, Any] = {}
+    project = 0
+    try:
+        project = project_number(given)
+        project_of(ctx, project)
+    except InvalidInputError as error:
+        problems |= error.fields
+    try:
+        values = clean(provider, given, partial=False)
+    except InvalidInputError as error:
+        problems |= error.fields
+    if problems:
+        raise InvalidInputError(fields=problems)
+    secrets = {name: values.pop(name) or "" for name in provider.secrets}
+    return Storage(
+        id=0,
+        type=provider.type,
+        project=project,
+        created_at=ctx.clock(),
+        config=values,
+        secrets=ctx.vault.seal(secrets),
+        meta={},
+    )
+
+
+def edited(
+    ctx: Context, before: Storage, given: Mapping[str, Any], *, partial: bool, blank_keeps: bool = False
+) -> Storage:
+    """The storage with the fields of a request; credentials that are not given are kept.
+
+    `partial`: other fields are kept too, else they fall back to defaults. `blank_keeps`: empty credentials count as
+    not given. Kept credentials never go to another host: they have to be given again together with it.
+    """
+    provider = before.provider
+    if "project" in given and project_number(given) != before.project:
+        raise InvalidInputError.of("project", "A storage can't move to another project: create one there instead.")
+    values = clean(provider, given, partial=partial)
+    new = {
+        name: values.pop(name) or ""
+        for name in provider.secrets
+        if name in given and (given[name] or not blank_keeps)
+    }
+    config = {name: value for name, value in values.items() if name not in provider.secrets}
+    after = replace(before, config={**before.config, **config})
+    moved = [name for name in HOST_FIELDS if _host(before.config.get(name)) != _host(after.config.get(name))]
+    old = ctx.vault.open(before.secrets) if new or moved else {}
+    kept = sorted(old.keys() - new.keys())
+    if moved and kept:
+        raise InvalidInputError.of(
+            moved[0],
+            f"Stored credentials are not sent to another address: give {', '.join(kept)} again together with it.",
+        )
+    secrets = {name: value for name, value in {**old, **new}.items() if value}
+    if new and secrets != old:
+        after = replace(after, secrets=ctx.vault.seal(secrets))
+    return after
+
+
+def check(ctx: Context, draft: Storage) -> None:
+    """Opens the bucket and looks for an object under the prefix. Raises `InvalidInputError` with what a person can do.
+
+    A storage without a bucket yet is not looked at.
+    """
+    if "bucket" in draft.config and not draft.config["bucket"]:
+        return
+    try:
+        prefix = listing_prefix(draft.config.get("prefix"))
+        ctx.open_store(draft).check(prefix, need_object=bool(prefix))
+    except (BucketNotFoundError, PrefixEmptyError) as error:
+        raise InvalidInputError.of(NON_FIELD, error.message) from None  # nothing that a provider says could add to it
+    except StoreError as error:
+        raise InvalidInputError.of(NON_FIELD, masked(str(error), ctx.vault.open(draft.secrets))) from None
+
+
+def project_number(given: Mapping[str, Any]) -> int:
+    """The project a request names. Raises `InvalidInputError`."""
+    if "project" not in given:
+        raise InvalidInputError.of("project", "This field is required.")
+    value = given["project"]
+    if value is None:
+        raise InvalidInputError.of("project", "This field may not be null.")
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]+", str(value)):
+        raise InvalidInputError.of("project", "Incorrect type. Expected pk value, received something else.")
+    text = str(value)[:19]
+    if int(text) < 1 or len(str(value)) > 18:
+        raise unknown_project(str(value)[:30])
+    return int(text)
+
+
+def project_of(ctx: Context, number: int) -> Stored[Project]:
+    """The project that a storage is for. Raises `InvalidInputError` in the name of the field."""
+    project = ctx.projects.get(number)
+    if project is None:
+        raise unknown_project(str(number))
+    return project
+
+
+def unknown_project(number: str) -> InvalidInputError:
+    """The answer to a project that is not there."""
+    return InvalidInputError.of("project", f'Invalid pk "{number}" - object does not exist.')
+
+
+def _host(address: str | None) -> str:
+    return (address or "").strip().rstrip("/").lower()

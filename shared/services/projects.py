@@ -1,0 +1,90 @@
+"""Projects: create, read, edit, delete. What a deleted project leaves behind is collected by the sweep."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
+from shared.log import logger
+from shared.model.project import Project, clean_project
+from shared.ports import Write
+from shared.records.collection import Stored
+from shared.records.storages import next_id
+from shared.services.context import Context
+from shared.services.registration import gone_writes
+from shared.services.trash import trash_of_gates
+
+RETRIES = 20
+
+
+def create(ctx: Context, given: Mapping[str, Any], *, user: int) -> Project:
+    """Makes a project. Raises `InvalidInputError`."""
+    values = clean_project(dict(given), partial=False)
+    number = next_id(ctx.documents, "projects")
+    project = Project(id=number, created_at=ctx.clock(), created_by=user, **values)
+    try:
+        ctx.documents.commit([ctx.projects.create(number, project)])
+    except CommitUnknownError:
+        if ctx.projects.get(number) is None:
+            raise
+    logger.info("project created", action="project.create", project=number)
+    return project
+
+
+def get(ctx: Context, number: int) -> Project:
+    """A project. Raises `NotFoundError`."""
+    return _stored(ctx, number).value
+
+
+def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
+    """Edits a project. Raises `NotFoundError`, `InvalidInputError`."""
+    values = clean_project(dict(given), partial=True)
+    for _ in range(RETRIES):
+        stored = _stored(ctx, number)
+        project = replace(stored.value, **values)
+        if project == stored.value:
+            return project
+        try:
+            ctx.documents.commit([ctx.projects.update(stored, project)])
+        except (CommitRefusedError, CommitUnknownError):
+            continue
+        return project
+    raise CommitRefusedError(f"project {number} is being changed by others; try again")
+
+
+def delete(ctx: Context, number: int) -> None:
+    """Removes a project with its storages, ending their runs, in one commit; tasks and ledgers follow.
+
+    Raises `NotFoundError`.
+    """
+    tried = False
+    for _ in range(RETRIES):
+        try:
+            project = _stored(ctx, number)
+        except NotFoundError:
+            if tried:
+                return  # by the commit whose answer was lost
+            raise
+        storages = ctx.storages.of_project(number)
+        gates = [gate for gate in ctx.gates.get_many([stored.value.id for stored in storages]) if gate is not None]
+        writes: list[Write] = [
+            project.delete,
+            *(stored.delete for stored in storages),
+            *gone_writes(ctx, gates),
+            trash_of_gates(ctx, [gate.value for gate in gates], number),
+        ]
+        tried = True
+        try:
+            ctx.documents.commit(writes)
+        except (CommitRefusedError, CommitUnknownError):
+            continue
+        logger.info("project deleted", action="project.delete", project=number, storages=len(storages))
+        return
+    raise CommitRefusedError(f"project {number} is being changed by others; try again")
+
+
+def _stored(ctx: Context, number: int) -> Stored[Project]:
+    stored = ctx.projects.get(number)
+    if stored is None:
+        raise NotFoundError("No Project matches the given query.")
+    return stored

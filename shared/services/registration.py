@@ -1,0 +1,231 @@
+"""Storages: create, read, edit, check, delete. An edit or a deletion ends a run under way in its own commit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import (
+    CommitRefusedError,
+    CommitUnknownError,
+    InvalidInputError,
+    NotFoundError,
+    NotSynchronizableError,
+)
+from shared.log import logger
+from shared.model.chunk import Chunk
+from shared.model.providers import PROVIDERS, Provider
+from shared.model.run import Ending, Gate
+from shared.model.storage import Storage
+from shared.ports import Delete, Update, Write
+from shared.records.collection import Stored
+from shared.records.storages import next_id
+from shared.services import connecting, runs, status
+from shared.services.context import Context
+from shared.services.trash import trash, trash_of_gates
+
+RETRIES = 20
+MAX_STORAGES = 150
+"""Per project: deleting it removes them all, with gates and active runs, in one commit of at most 500 writes."""
+EDITED = "The settings were changed while the sync was running; start it again."
+
+
+def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
+    """What is known of a storage type. Raises `NotFoundError`."""
+    if type not in PROVIDERS:
+        raise NotFoundError(f'There is no storage type "{type[:30]}"; there are {", ".join(PROVIDERS)}.')
+    return PROVIDERS[type]
+
+
+def create(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storage:
+    """Adds a storage to a project, after a look into its bucket. Raises `InvalidInputError`."""
+    draft = connecting.new_draft(ctx, provider, given)
+    connecting.check(ctx, draft)
+    storage = replace(draft, id=next_id(ctx.documents, "storages"))
+    gate = Gate(
+        id=str(storage.id),
+        storage=storage.id,
+        project=storage.project,
+        map=ctx.new_id(),
+        location=storage.location,
+        shape=storage.shape,
+    )
+    chunk = _root_chunk(ctx, gate)
+    for _ in range(RETRIES):
+        project = connecting.project_of(ctx, storage.project)
+        if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
+            raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
+        try:
+            ctx.documents.commit(
+                [
+                    ctx.storages.create(storage.id, storage),
+                    ctx.gates.create(storage.id, gate),
+                    ctx.chunks.create(chunk.id, chunk),
+                    # Orders this commit against others like it, and against the project's deletion.
+                    Update(project.ref, {"newest_storage": storage.id}, project.revision),
+                ]
+            )
+        except (CommitRefusedError, CommitUnknownError):
+            if ctx.storages.get(storage.id) is None:
+                continue
+        logger.info("storage created", action="storage.create", storage=storage.id, project=storage.project)
+        return storage
+    raise CommitRefusedError(f"project {storage.project} is being changed by others; try again")
+
+
+def get(ctx: Context, provider: Provider, number: int) -> Storage:
+    """A storage, after its run under way was looked after. Raises `NotFoundError`."""
+    status.ensure_status(ctx, number)
+    return _stored(ctx, provider, number).value
+
+
+def of_project(ctx: Context, project: int) -> list[Storage]:
+    """All storages of a project, by type and id, after their runs were looked after."""
+    numbers = [stored.value.id for stored in ctx.storages.of_project(project)]
+    for number in numbers:
+        status.ensure_status(ctx, number)
+    types = list(PROVIDERS)
+    found = [stored.value for stored in ctx.storages.get_many(numbers) if stored is not None]
+    return sorted(found, key=lambda storage: (types.index(storage.type), storage.id))
+
+
+def validate(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> None:
+    """Checks fields and connection as `create` would, and writes nothing. Raises `InvalidInputError`.
+
+    With an `id`, what is not given is taken from that storage, credentials also where they are empty.
+    """
+    number = given.get("id")
+    if number in (None, ""):
+        connecting.check(ctx, connecting.new_draft(ctx, provider, given))
+        return
+    connecting.project_of(ctx, connecting.project_number(given))
+    if isinstance(number, bool) or not isinstance(number, int | str) or not str(number).isdecimal():
+        raise InvalidInputError.of("id", "A valid integer is required.")
+    before = _stored(ctx, provider, number).value
+    connecting.check(ctx, connecting.edited(ctx, before, given, partial=True, blank_keeps=True))
+
+
+def sync(ctx: Context, provider: Provider, number: int) -> Storage:
+    """Starts a sync, or leaves the one under way alone. A bad connection is for the run to report.
+
+    Raises `NotFoundError`, `NotSynchronizableError`.
+    """
+    storage = get(ctx, provider, number)
+    if not storage.config.get("synchronizable", True):
+        raise NotSynchronizableError(f"Storage {number} is not synchronizable")
+    runs.start_run(ctx, number)
+    return _stored(ctx, provider, number).value
+
+
+def update(ctx: Context, provider: Provider, number: int, given: Mapping[str, Any], *, partial: bool) -> Storage:
+    """Edits the settings. Raises `NotFoundError`, `InvalidInputError`.
+
+    A run under way goes on with new labels, but is ended by a change of what is taken from where, and started anew.
+    Another location is another ledger: nothing is known of it, and the tasks made so far stay.
+    """
+    checked: Storage | None = None
+    restart = False
+    for _ in range(RETRIES):
+        stored, gate = _stored(ctx, provider, number), ctx.gates.get(number)
+        if gate is None:
+            raise _unknown(provider, number)
+        draft = connecting.edited(ctx, stored.value, given, partial=partial)
+        changed = {name for name, value in draft.config.items() if stored.value.config.get(name) != value}
+        if draft.secrets != stored.value.secrets:
+            changed.add("secrets")
+        labels_only = bool(changed) and changed <= connecting.LABELS
+        same = checked and (checked.config, checked.secrets) == (draft.config, draft.secrets)
+        if not labels_only and not same:
+            connecting.check(ctx, draft)
+            checked = draft
+        if not changed:
+            break
+        writes, ends = _edit(ctx, gate, stored, draft)
+        restart = restart or ends
+        try:
+            ctx.documents.commit(writes)
+        except (CommitRefusedError, CommitUnknownError):
+            continue
+        logger.info("storage edited", action="storage.edit", storage=number, fields=sorted(changed), ended_run=ends)
+        break
+    else:
+        raise CommitRefusedError(f"storage {number} is being changed by others; try again")
+    if restart:
+        runs.start_run(ctx, number)
+    return get(ctx, provider, number)
+
+
+def _edit(ctx: Context, gate: Stored[Gate], stored: Stored[Storage], draft: Storage) -> tuple[list[Write], bool]:
+    """The writes of an edit, and whether they end a run."""
+    moved = draft.location != stored.value.location
+    if not moved and draft.shape == stored.value.shape:
+        return [ctx.storages.update(stored, draft)], False
+    changes = {"location": draft.location, "shape": draft.shape}
+    writes: list[Write] = []
+    if moved:
+        changes["map"] = ctx.new_id()
+        root = _root_chunk(ctx, replace(gate.value, **changes))  # type: ignore[arg-type]  # all of them text
+        writes += [ctx.chunks.create(root.id, root), trash(ctx, maps=[gate.value.map])]
+    run = ctx.runs.get(gate.value.run) if gate.value.run else None
+    if run is None:
+        if moved:  # whatever the last sync said, it said of another bucket
+            attempts = {name: value for name, value in draft.meta.items() if name == "attempts"}
+            draft = replace(draft, status="initialized", last_sync=None, last_sync_count=None, meta=attempts)
+            draft = replace(draft, last_sync_job=None, traceback=None)
+        new_gate = replace(gate.value, run="", **changes)  # type: ignore[arg-type]
+        return [*writes, ctx.gates.update(gate, new_gate), ctx.storages.update(stored, draft)], False
+    ending = Ending(outcome="cancelled", traceback=EDITED, counts=ctx.chunks.sums(gate.value.map, gate.value.run_seq))
+    settings = {"config": draft.config, "secrets": draft.secrets}
+    ends, _ = runs.ending_writes(ctx, gate, run, stored, ending, gate_changes=changes, storage_changes=settings)
+    return writes + ends, True
+
+
+def delete(ctx: Context, provider: Provider, number: int) -> None:
+    """Removes a storage; its tasks stay. Raises `NotFoundError`."""
+    tried = False
+    for _ in range(RETRIES):
+        try:
+            stored = _stored(ctx, provider, number)
+        except NotFoundError:
+            if tried:
+                return  # by the commit whose answer was lost
+            raise
+        gates = [gate] if (gate := ctx.gates.get(number)) else []
+        tried = True
+        try:
+            ctx.documents.commit(
+                [stored.delete, *gone_writes(ctx, gates), trash_of_gates(ctx, [gate.value for gate in gates])]
+            )
+        except (CommitRefusedError, CommitUnknownError):
+            continue
+        logger.info("storage deleted", action="storage.delete", storage=number)
+        return
+    raise CommitRefusedError(f"storage {number} is being changed by others; try again")
+
+
+def gone_writes(ctx: Context, gates: list[Stored[Gate]]) -> list[Write]:
+    """The writes that delete gates and end their runs, beside those that delete the storages."""
+    writes: list[Write] = [Delete(gate.ref, gate.revision) for gate in gates]
+    active = ctx.runs.get_many([gate.value.run for gate in gates if gate.value.run])
+    for run in active:
+        if run is not None:
+            ended = replace(run.value, active=False, outcome="cancelled", time_ended=ctx.clock())
+            # Only who holds the gate ends a run, so a ping that comes between may be overwritten.
+            changes = ctx.runs.update(run, ended).changes
+            writes.append(Update(run.ref, changes, None))
+    return writes
+
+
+def _stored(ctx: Context, provider: Provider, number: int | str) -> Stored[Storage]:
+    stored = ctx.storages.get(number)
+    if stored is None or stored.value.type != provider.type:
+        raise _unknown(provider, number)
+    return stored
+
+
+def _unknown(provider: Provider, number: int | str) -> NotFoundError:
+    return NotFoundError(f"No {provider.title} storage has the id {str(number)[:30]}.")
+
+
+def _root_chunk(ctx: Context, gate: Gate) -> Chunk:
+    """The one chunk of a new ledger: the whole key space."""
+    return Chunk(id=ctx.new_id(), storage=gate.storage, map=gate.map, after="", until=None, start="")

@@ -1,0 +1,55 @@
+"""The sweep: once a minute it heals whatever a dead process left behind. Bounded, re-entrant, never the only hope.
+
+Order matters: enqueue what is owed, finalise what can be, wake what lies unowned, and only then judge.
+"""
+
+from shared.errors import SluiceError
+from shared.log import logger
+from shared.services import hints, lanes, status
+from shared.services.context import Context
+from shared.services.trash import collect_trash
+
+MAX_RUNS = 200
+MAX_WAKES = 200
+MAX_TRASH = 2000
+
+
+def sweep(ctx: Context) -> None:
+    """One pass. What fails for one storage is logged and does not keep the others waiting."""
+    after = None
+    seen = 0
+    while seen < MAX_RUNS:
+        page = ctx.runs.active(after, 50)
+        for run in page:
+            _guarded(ctx, run.value.storage, run.value.id)
+        seen += len(page)
+        if len(page) < 50:
+            break
+        after = (page[-1].value.id,)
+    _wake(ctx)
+    collect_trash(ctx, MAX_TRASH)
+    ctx.documents.maintain()
+
+
+def _guarded(ctx: Context, storage: int, run: str) -> None:
+    try:
+        lanes.send_all(ctx, run)
+        status.ensure_status(ctx, storage)
+    except SluiceError as error:
+        logger.error(
+            "sweep could not look after a run", action="sweep.run", run=run, storage=storage, reason=str(error)
+        )
+
+
+def _wake(ctx: Context) -> None:
+    """Hints and unsettled chunks that nobody has owned for a while."""
+    now = ctx.clock()
+    before = now - ctx.settings.rewake_seconds
+    for hint in ctx.hints.dirty(before, MAX_WAKES):
+        hints.wake(ctx, hint)
+    for chunk in ctx.chunks.unsettled(MAX_WAKES):
+        if chunk.value.leased(now):
+            continue
+        known = ctx.hints.get(chunk.value.id)
+        if known is None or known.value.since < before:
+            hints.wake_chunk(ctx, chunk.value)

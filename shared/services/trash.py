@@ -1,0 +1,79 @@
+"""What deletions leave behind: one document says what is to go, and the sweep removes it in slices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import CommitRefusedError
+from shared.log import logger
+from shared.model.run import Gate
+from shared.ports import Create, Delete, Filter, Query, Ref
+from shared.services.context import Context
+
+COLLECTION = "trash"
+SLICE = 400
+"""Documents removed in one commit."""
+
+
+def trash(
+    ctx: Context, *, maps: Sequence[str] = (), storages: Sequence[int] = (), project: int | None = None
+) -> Create:
+    """Part of the commit that deletes something: its ledgers, its runs, its tasks will be collected.
+
+    Nothing can be added to any of them afterwards, since that commit deletes or changes the gates as well.
+    """
+    data = {"maps": list(maps), "storages": list(storages), "project": project, "since": ctx.clock()}
+    return Create(Ref(COLLECTION, ctx.new_id()), data)
+
+
+def trash_of_gates(ctx: Context, gates: Sequence[Gate], project: int | None = None) -> Create:
+    """The trash of whole storages."""
+    return trash(ctx, maps=[g.map for g in gates], storages=[g.storage for g in gates], project=project)
+
+
+def collect_trash(ctx: Context, limit: int) -> int:
+    """Removes at most `limit` documents of what was deleted, oldest first, and returns how many they were.
+
+    May be stopped at any point and run twice at once: what is left is found again.
+    """
+    removed = 0
+    for item in ctx.documents.query(Query(collection=COLLECTION, order=("since",), limit=20)):
+        for collection, where in _contents(item.data):
+            query = Query(collection=collection, where=where, limit=SLICE, select=())
+            removed += _remove_all(ctx, query, limit - removed)
+        if removed >= limit:
+            break  # perhaps all of it is gone; the next call finds out
+        try:
+            ctx.documents.commit([Delete(item.ref, item.revision)])
+        except CommitRefusedError:
+            continue  # another sweep removed it
+        removed += 1
+    if removed:
+        logger.info("trash collected", action="trash.collect", documents=removed)
+    return removed
+
+
+def _contents(item: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Filter, ...]]]:
+    """Collections and filters of everything that goes with a piece of trash."""
+    for storage_map in item["maps"]:
+        for collection in ("ledgers", "chunks", "hints"):
+            yield collection, (Filter("map", "==", storage_map),)
+    for storage in item["storages"]:
+        for collection in ("lanes", "runs"):
+            yield collection, (Filter("storage", "==", storage),)
+    if item["project"] is not None:
+        for deleted in (False, True):
+            yield "tasks", (Filter("project", "==", item["project"]), Filter("deleted", "==", deleted))
+
+
+def _remove_all(ctx: Context, query: Query, limit: int) -> int:
+    removed = 0
+    while removed < limit:
+        wanted = min(SLICE, limit - removed)
+        found = ctx.documents.query(replace(query, limit=wanted))
+        if found:
+            ctx.documents.commit([Delete(document.ref, None) for document in found])
+            removed += len(found)
+        if len(found) < wanted:
+            break
+    return removed

@@ -1,0 +1,14 @@
+"""What all tests share."""
+
+import pytest
+import structlog
+
+from shared import log
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_log():
+    """Only errors are logged: a simulation starts thousands of runs."""
+    log.configure(level="ERROR")
+    yield
+    structlog.reset_defaults()

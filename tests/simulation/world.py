@@ -1,0 +1,337 @@
+"""The simulated world: the real services on in-process ports, where a scheduler decides who takes the next step.
+
+Every port call is a step. Before each one the actor stops and the scheduler chooses: let it go on, let another one go
+on, kill one, deliver a message (perhaps twice), let all leases lapse, purge the queue, run the sweep, and so on. An
+actor that is killed disappears between two port calls, as a process does.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from greenlet import greenlet
+
+from shared.adapters.documents.sqlite import SqliteDocuments
+from shared.adapters.objects.memory import MemoryObjects
+from shared.errors import CommitUnknownError
+from shared.model.chunk import Chunk
+from shared.model.project import Project
+from shared.model.run import Gate, Permit
+from shared.model.storage import Storage
+from shared.ports import Check, Document, Message, MessageState, Query, Ref, Write
+from shared.services import hints, runs, sweeping, syncing
+from shared.services.context import Context
+from shared.settings import Settings
+
+PROJECT, STORAGE = 1, 7
+
+
+class Killed(BaseException):
+    """Thrown into an actor: its process is gone."""
+
+
+class Actor:
+    """Something that runs: a delivery, an API call, a sweep."""
+
+    def __init__(self, name: str, target: Callable[[], None], message: str = "") -> None:
+        self.name = name
+        self.message = message
+        self.at = "start"
+        self._killed = False
+        self._glet = greenlet(target)
+
+    @property
+    def over(self) -> bool:
+        return self._killed or bool(self._glet.dead)
+
+    def go(self) -> None:
+        """Runs to its next port call, or to its end."""
+        self._glet.switch()
+
+    def kill(self) -> None:
+        """Ends it here: nothing it would have done afterwards happens."""
+        if self._glet:  # begun and not over
+            self._glet.throw(Killed)
+        self._killed = True
+
+
+@dataclass
+class World:
+    """One storage in one project, whose services are stepped by a scheduler."""
+
+    objects: MemoryObjects
+    settings: Settings
+    log: list[str] = field(default_factory=list)
+    now: float = 1_000_000.0
+    actors: list[Actor] = field(default_factory=list)
+    waiting: dict[str, Message] = field(default_factory=dict)
+    due: dict[str, float] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    dispatches: dict[str, int] = field(default_factory=dict)
+    purged: bool = False
+    edited: bool = False
+    problems: list[str] = field(default_factory=list)
+    lose_next_answer: bool = False
+    needed: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.main = greenlet.getcurrent()
+        self.documents = SqliteDocuments(":memory:", indexes=())
+        counter = iter(range(1, 1_000_000))
+        self.ctx = Context(
+            documents=SteppedDocuments(self),
+            queue=SteppedQueue(self),
+            settings=self.settings,
+            open_store=lambda _storage: SteppedObjects(self),
+            clock=lambda: self.now,
+            new_id=lambda: f"id{next(counter):06d}",
+            rng=random.Random(7),
+            boot="boot",
+        )
+        self._register()
+
+    def _register(self) -> None:
+        storage = Storage(
+            id=STORAGE,
+            type="s3",
+            project=PROJECT,
+            created_at=self.now,
+            config={"use_blob_urls": True, "recursive_scan": True},
+            secrets=b"",
+            meta={},
+        )
+        gate = Gate(
+            id=str(STORAGE),
+            storage=STORAGE,
+            project=PROJECT,
+            map="map1",
+            location=storage.location,
+            shape=storage.shape,
+        )
+        root = Chunk(id="root", storage=STORAGE, map="map1", after="", until=None, start="")
+        ctx = self.ctx
+        self.documents.commit(
+            [
+                ctx.projects.create(PROJECT, Project(id=PROJECT, title="project", created_at=self.now)),
+                ctx.storages.create(STORAGE, storage),
+                ctx.gates.create(STORAGE, gate),
+                ctx.chunks.create(root.id, root),
+            ]
+        )
+
+    # ---------------------------------------------------------------------------------------------- stepping
+
+    def step(self, what: str) -> None:
+        """Called before each port call: gives the turn back to the scheduler."""
+        current = greenlet.getcurrent()
+        if current is self.main:
+            return
+        for actor in self.actors:
+            if actor._glet is current:
+                actor.at = what
+        self.main.switch()
+
+    def spawn(self, name: str, target: Callable[[], None], message: str = "") -> Actor:
+        """A new actor, which has not taken a step yet."""
+
+        def guarded() -> None:
+            try:
+                target()
+            except Killed:
+                return
+            except Exception as error:  # an answer of 500: the message stays
+                self.log.append(f"{name}: {type(error).__name__}: {error}")
+                self.due[message] = self.now + 1
+                return
+            if message:
+                self.waiting.pop(message, None)
+
+        actor = Actor(name, guarded, message)
+        self.actors.append(actor)
+        return actor
+
+    def deliver(self, name: str) -> Actor:
+        """Delivers a waiting message; until its actor ends well it stays in the queue."""
+        self.dispatches[name] = self.dispatches.get(name, 0) + 1
+        permit = Permit(**orjson.loads(self.waiting[name].body))
+        who = f"hint {permit.hint}" if permit.hint else f"lane {permit.lane}"
+        return self.spawn(f"{who}#{permit.ticket}", lambda: syncing.run_permit(self.ctx, permit), name)
+
+    def start(self) -> Actor:
+        return self.spawn("api start", lambda: runs.start_run(self.ctx, STORAGE) and None)
+
+    def sweep(self) -> Actor:
+        return self.spawn("sweep", lambda: sweeping.sweep(self.ctx))
+
+    def event(self, key: str) -> Actor:
+        def told() -> None:
+            gate = self.ctx.gates.get(STORAGE)
+            assert gate is not None
+            hints.mark_dirty(self.ctx, gate, SteppedObjects(self), key)
+
+        return self.spawn(f"event {key}", told)
+
+    def run_to_end(self, actor: Actor) -> None:
+        while not actor.over:
+            actor.go()
+        self.reap()
+
+    def reap(self) -> None:
+        self.actors = [actor for actor in self.actors if not actor.over]
+
+    # -------------------------------------------------------------------------------------------- judging
+
+    def gate(self) -> Gate:
+        stored = self.ctx.gates.get(STORAGE)
+        assert stored is not None
+        return stored.value
+
+    def task_keys(self) -> list[str]:
+        query = Query(collection="tasks", limit=1000)
+        return sorted(document.data["key"] for document in self.documents.query(query))
+
+    def object_keys(self) -> list[str]:
+        return [info.key for page in self.objects.pages() for info in page]
+
+    def chunks(self) -> list[Chunk]:
+        return [stored.value for stored in self.ctx.chunks.in_order("map1", after=None, limit=1000)]
+
+    def owed(self) -> list[str]:
+        """What is left to do; empty when all is at rest."""
+        found = []
+        if self.gate().run:
+            found.append("a run is active")
+        for chunk in self.chunks():
+            if chunk.unsettled:
+                found.append(f"{chunk.id} is unsettled")
+        for document in self.documents.query(Query(collection="hints", limit=1000)):
+            if document.data["dirty"]:
+                found.append(f"hint {document.ref.id} is dirty")
+        if self.waiting:
+            found.append(f"{len(self.waiting)} messages wait")
+        return found
+
+    def check_map(self) -> None:
+        """The chunks tile the whole key space, and every ledger entry lies in its chunk."""
+        edge: str | None = ""
+        for chunk in self.chunks():
+            if chunk.after != edge:
+                self.problems.append(f"gap or overlap: a chunk begins at {chunk.after!r}, the one before ends at {edge!r}")
+            edge = chunk.until
+            for key in self.ctx.ledgers.get(chunk.id) or {}:
+                if not (chunk.after < key and (chunk.until is None or key <= chunk.until)):
+                    self.problems.append(f"{key} is in the ledger of ({chunk.after!r}, {chunk.until!r}]")
+        if edge is not None:
+            self.problems.append(f"the map ends at {edge!r}")
+
+    def observe(self, writes: Sequence[Write]) -> None:
+        """Looks at every commit: no run may end in a lie."""
+        for write in writes:
+            if write.ref.collection == "runs" and not hasattr(write, "revision"):
+                self.needed = frozenset(self.object_keys())
+            changes = getattr(write, "changes", None)
+            if write.ref.collection != "runs" or not changes or "outcome" not in changes:
+                continue
+            outcome = changes["outcome"]
+            if outcome == "completed" and not self.needed <= set(self.task_keys()):
+                self.problems.append("Completed, but an object that was there at the start is missing")
+            if outcome == "completed" and changes.get("listed", 0) != (
+                changes.get("excluded", 0) + changes.get("imported", 0) + changes.get("failed", 0)
+            ):
+                self.problems.append(f"the counts do not add up: {changes}")
+            if outcome == "failed" and not (self.purged or self.edited):
+                self.problems.append(f"Failed, though nobody purged or edited: {changes['traceback']}")
+            if outcome == "completed_with_errors":
+                self.problems.append("completed_with_errors without an error")
+
+
+class SteppedDocuments:
+    """The document store, a step before each call; a commit's answer may be lost."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def get(self, ref: Ref) -> Document | None:
+        self.world.step(f"get {ref.collection}")
+        return self.world.documents.get(ref)
+
+    def get_many(self, refs: Sequence[Ref]) -> list[Document | None]:
+        self.world.step("get_many")
+        return self.world.documents.get_many(refs)
+
+    def query(self, query: Query) -> list[Document]:
+        self.world.step(f"query {query.collection}")
+        return self.world.documents.query(query)
+
+    def count(self, query: Query) -> int:
+        self.world.step("count")
+        return self.world.documents.count(query)
+
+    def sum(self, query: Query, fields: Sequence[str]) -> dict[str, int]:
+        self.world.step("sum")
+        return self.world.documents.sum(query, fields)
+
+    def commit(self, writes: Sequence[Write], checks: Sequence[Check] = ()) -> list[str]:
+        self.world.step("commit " + ",".join(sorted({write.ref.collection for write in writes})))
+        revisions = self.world.documents.commit(writes, checks)
+        self.world.observe(writes)
+        if self.world.lose_next_answer:
+            self.world.lose_next_answer = False
+            raise CommitUnknownError
+        self.world.step("committed")
+        return revisions
+
+    def maintain(self) -> None:
+        return
+
+    def close(self) -> None:
+        self.world.documents.close()
+
+
+class SteppedQueue:
+    """A queue that the scheduler empties: named, a used name is refused for ever."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def enqueue(self, message: Message) -> bool:
+        self.world.step("enqueue")
+        if message.name in self.world.used:
+            return False
+        self.world.used.add(message.name)
+        self.world.waiting[message.name] = message
+        self.world.due[message.name] = self.world.now + message.delay
+        self.world.step("enqueued")
+        return True
+
+    def state(self, queue: str, name: str) -> MessageState:
+        self.world.step("state")
+        return MessageState(absent=name not in self.world.waiting, dispatches=self.world.dispatches.get(name, 0))
+
+    def close(self) -> None:
+        return
+
+
+class SteppedObjects:
+    """The bucket, a step before each page."""
+
+    order = "bytes"
+    seek = True
+    conditional = True
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def pages(self, prefix: str = "", after: str = "", *, recursive: bool = True) -> Iterator[list[Any]]:
+        pages = self.world.objects.pages(prefix, after, recursive=recursive)
+        while True:
+            self.world.step("list")
+            page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world.objects, name)
