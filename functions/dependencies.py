@@ -6,6 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from shared.errors import AuthenticationError
+from shared.services import paging, tasks
 from shared.services.context import Context
 from shared.services.tokens import User, user_of
 
@@ -45,3 +46,17 @@ def authenticated(
 
 
 Caller = Annotated[User, Depends(authenticated)]
+
+
+def _project_pages(request: Request) -> paging.Pages:
+    pages: paging.Pages = request.app.state.project_pages
+    return pages
+
+
+def _task_pages(request: Request) -> tasks.TaskPages:
+    pages: tasks.TaskPages = request.app.state.task_pages
+    return pages
+
+
+ProjectPages = Annotated[paging.Pages, Depends(_project_pages)]
+TaskPages = Annotated[tasks.TaskPages, Depends(_task_pages)]

@@ -78,4 +78,4 @@ def _form(body: bytes) -> dict[str, Any]:
 Given = Annotated[dict[str, Any], Depends(json_object)]
 Id = Annotated[str, Path(description="A positive number.")]
 Page = Annotated[str | None, Query(description="Counts from 1.")]
-PageSize = Annotated[str | None, Query(description="How many at once.")]
+PageSize = Annotated[str | None, Query(alias="page_size", description="How many at once.")]

@@ -72,6 +72,12 @@ def build(
     return ctx
 
 
+def start(ctx: Context) -> None:
+    """Starts what runs in this process: the embedded queue's workers. Deployed, the queue is elsewhere."""
+    if isinstance(ctx.queue, InProcessQueue):
+        ctx.queue.start()
+
+
 def close(ctx: Context) -> None:
     """Ends deliveries, waits for what is under way, and releases every connection."""
     ctx.queue.close()

@@ -16,7 +16,7 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ class S3Server:
         data = body.encode() if isinstance(body, str) else body
         body64 = base64.b64encode(data).decode()
         return str(self._call("put", bucket=bucket, key=key, body64=body64, content_type=content_type))
+
+    def put_many(self, bucket: str, objects: Mapping[str, bytes]) -> None:
+        """Stores many objects in one call."""
+        bodies = {key: base64.b64encode(body).decode() for key, body in objects.items()}
+        self._call("put_many", bucket=bucket, bodies64=bodies)
 
     def get(self, bucket: str, key: str) -> bytes | None:
         """An object's content, None if it is not there."""

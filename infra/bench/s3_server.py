@@ -61,6 +61,11 @@ class Admin:
         self._bucket(bucket).put(key.encode(), stored)
         return stored.etag.decode()
 
+    def put_many(self, bucket: str, bodies64: dict[str, str]) -> None:
+        """Stores many objects."""
+        for key, body64 in bodies64.items():
+            self.put(bucket, key, body64)
+
     def get(self, bucket: str, key: str) -> str | None:
         """One object's body, base64, or null."""
         stored = self._bucket(bucket).objects.get(key.encode())

@@ -22,7 +22,7 @@ class Checkpoint(NamedTuple):
     """Where to go on in a file; means something only for the same version of the object.
 
     `row`: rows consumed, good and bad. `offset`: JSONL and arrays: the byte behind the last consumed row; Parquet: row
-    groups consumed. The checkpoint of the last thing in a file leads to nothing more.
+    groups consumed. An offset beyond the object's size says that there is nothing more; not each last row can.
     """
 
     row: int = 0

@@ -1,6 +1,7 @@
 """Tasks. Content is opaque JSON bytes: nested arrays, deep maps and large integers are nobody's business here."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from shared.model.task import position, position_range
@@ -75,27 +76,28 @@ class Tasks:
         document = self.documents.get(ref(task))
         return None if document is None or document.data.get("deleted") else document
 
+    def query(self, project: int, *, limit: int) -> Query:
+        """The query behind pages of a project's tasks."""
+        return Query(collection=COLLECTION, where=self._live(project), order=("position",), limit=limit)
+
     def page(
         self, project: int, *, after: tuple[Any, ...] | None, limit: int, select: tuple[str, ...] | None = None
     ) -> tuple[list[Document], Query]:
         """A page of a project's tasks, and the query, for its `cursor`."""
-        query = Query(
-            collection=COLLECTION,
-            where=self._live(project),
-            order=("position",),
-            after=after,
-            limit=limit,
-            select=select,
-        )
+        query = replace(self.query(project, limit=limit), after=after, select=select)
         return self.documents.query(query), query
 
     def count(self, project: int) -> int:
         """How many tasks a project has."""
         return self.documents.count(Query(collection=COLLECTION, where=self._live(project)))
 
+    def count_above(self, project: int, field: str, number: int) -> int:
+        """How many tasks of a project have a counter greater than `number`, which is not negative."""
+        return self.documents.count(self._above(project, field, number))
+
     def totals(self, project: int, fields: Sequence[str]) -> dict[str, int]:
-        """Sums of counters over a project's tasks."""
-        return self.documents.sum(Query(collection=COLLECTION, where=self._live(project)), fields)
+        """Sums of counters over a project's tasks; only tasks whose counter is not zero are looked at."""
+        return {field: self.documents.sum(self._above(project, field, 0), [field])[field] for field in fields}
 
     def of_key(self, project: int, storage: int, storage_map: str, key: str) -> list[Document]:
         """All tasks of one object, deleted ones too (marked `deleted`)."""
@@ -123,6 +125,10 @@ class Tasks:
                     break
                 after = query.cursor(page[-1])
         return found
+
+    def _above(self, project: int, field: str, number: int) -> Query:
+        where = (*self._live(project), Filter(field, ">", number))
+        return Query(collection=COLLECTION, where=where, order=(field,))
 
     @staticmethod
     def _live(project: int) -> tuple[Filter, ...]:

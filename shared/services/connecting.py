@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import BucketNotFoundError, InvalidInputError, PrefixEmptyError, StoreError
+from shared.errors import BucketNotFoundError, CredentialsError, InvalidInputError, PrefixEmptyError, StoreError
 from shared.model.project import Project
 from shared.model.providers import Provider
 from shared.model.storage import Storage, clean, listing_prefix
@@ -61,14 +61,12 @@ def edited(
         raise InvalidInputError.of("project", "A storage can't move to another project: create one there instead.")
     values = clean(provider, given, partial=partial)
     new = {
-        name: values.pop(name) or ""
-        for name in provider.secrets
-        if name in given and (given[name] or not blank_keeps)
+        name: values.pop(name) or "" for name in provider.secrets if name in given and (given[name] or not blank_keeps)
     }
     config = {name: value for name, value in values.items() if name not in provider.secrets}
     after = replace(before, config={**before.config, **config})
     moved = [name for name in HOST_FIELDS if _host(before.config.get(name)) != _host(after.config.get(name))]
-    old = ctx.vault.open(before.secrets) if new or moved else {}
+    old = _opened(ctx, before.secrets, lenient=bool(new)) if new or moved else {}
     kept = sorted(old.keys() - new.keys())
     if moved and kept:
         raise InvalidInputError.of(
@@ -123,6 +121,16 @@ def project_of(ctx: Context, number: int) -> Stored[Project]:
 def unknown_project(number: str) -> InvalidInputError:
     """The answer to a project that is not there."""
     return InvalidInputError.of("project", f'Invalid pk "{number}" - object does not exist.')
+
+
+def _opened(ctx: Context, sealed: bytes, *, lenient: bool) -> dict[str, str]:
+    """Stored credentials; `lenient`: none where the key was lost, so that they can be entered again."""
+    try:
+        return ctx.vault.open(sealed)
+    except CredentialsError:
+        if not lenient:
+            raise
+        return {}
 
 
 def _host(address: str | None) -> str:

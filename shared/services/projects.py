@@ -11,6 +11,7 @@ from shared.ports import Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
 from shared.services.context import Context
+from shared.services.paging import Pages
 from shared.services.registration import gone_writes
 from shared.services.trash import trash_of_gates
 
@@ -36,6 +37,15 @@ def get(ctx: Context, number: int) -> Project:
     return _stored(ctx, number).value
 
 
+def page(ctx: Context, pages: Pages, number: int, size: int) -> tuple[list[Project], int]:
+    """A page of projects, newest first, counted from 1; and how many there are. `NotFoundError` behind the end."""
+    query = ctx.projects.query(order=("-created_at",), limit=size)
+    found = pages.read(ctx.documents, query, number) if number else []
+    if not found and number != 1:
+        raise NotFoundError("Invalid page.")
+    return [ctx.projects.stored(document).value for document in found], ctx.projects.count()
+
+
 def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
     """Edits a project. Raises `NotFoundError`, `InvalidInputError`."""
     values = clean_project(dict(given), partial=True)
@@ -50,6 +60,19 @@ def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
             continue
         return project
     raise CommitRefusedError(f"project {number} is being changed by others; try again")
+
+
+def counters(ctx: Context, project: Project) -> dict[str, int]:
+    """How far the work on a project is."""
+    sums = ctx.tasks.totals(project.id, ("total_annotations", "cancelled_annotations", "total_predictions"))
+    return {
+        "task_number": ctx.tasks.count(project.id),
+        "finished_task_number": ctx.tasks.count_above(project.id, "total_annotations", project.maximum_annotations - 1),
+        "num_tasks_with_annotations": ctx.tasks.count_above(project.id, "total_annotations", 0),
+        "total_annotations_number": sums["total_annotations"],
+        "skipped_annotations_number": sums["cancelled_annotations"],
+        "total_predictions_number": sums["total_predictions"],
+    }
 
 
 def delete(ctx: Context, number: int) -> None:

@@ -1,5 +1,6 @@
 """Storages: create, read, edit, check, delete. An edit or a deletion ends a run under way in its own commit."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -98,9 +99,9 @@ def validate(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> None
         connecting.check(ctx, connecting.new_draft(ctx, provider, given))
         return
     connecting.project_of(ctx, connecting.project_number(given))
-    if isinstance(number, bool) or not isinstance(number, int | str) or not str(number).isdecimal():
+    if isinstance(number, bool) or not re.fullmatch(r"[0-9]{1,18}", str(number)):
         raise InvalidInputError.of("id", "A valid integer is required.")
-    before = _stored(ctx, provider, number).value
+    before = _stored(ctx, provider, int(str(number))).value
     connecting.check(ctx, connecting.edited(ctx, before, given, partial=True, blank_keeps=True))
 
 
@@ -215,15 +216,15 @@ def gone_writes(ctx: Context, gates: list[Stored[Gate]]) -> list[Write]:
     return writes
 
 
-def _stored(ctx: Context, provider: Provider, number: int | str) -> Stored[Storage]:
+def _stored(ctx: Context, provider: Provider, number: int) -> Stored[Storage]:
     stored = ctx.storages.get(number)
     if stored is None or stored.value.type != provider.type:
         raise _unknown(provider, number)
     return stored
 
 
-def _unknown(provider: Provider, number: int | str) -> NotFoundError:
-    return NotFoundError(f"No {provider.title} storage has the id {str(number)[:30]}.")
+def _unknown(provider: Provider, number: int) -> NotFoundError:
+    return NotFoundError(f"No {provider.title} storage has the id {number}.")
 
 
 def _root_chunk(ctx: Context, gate: Gate) -> Chunk:

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from shared.errors import AuthenticationError, CommitRefusedError
-from shared.ports import Create, Delete, DocumentStore, Filter, Query, Ref, Write
+from shared.ports import Create, Delete, DocumentStore, Filter, Query, Ref, Value, Write
 from shared.records.storages import tokens_of
 from shared.services.secrets import private_file
 from shared.settings import Settings
@@ -39,7 +39,13 @@ def admit_first(documents: DocumentStore, token: str, now: float) -> None:
     held = documents.query(Query(collection=COLLECTION, where=(Filter("first", "==", True),), select=()))
     writes: list[Write] = [Delete(document.ref, None) for document in held if document.ref != wanted]
     if len(writes) == len(held):
-        user = {"user": FIRST_USER, "email": "admin@localhost", "username": "admin", "created_at": now, "first": True}
+        user: dict[str, Value] = {
+            "user": FIRST_USER,
+            "email": "admin@localhost",
+            "username": "admin",
+            "created_at": now,
+            "first": True,
+        }
         writes.append(Create(wanted, user))
     if writes:
         try:

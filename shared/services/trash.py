@@ -7,7 +7,7 @@ from typing import Any
 from shared.errors import CommitRefusedError
 from shared.log import logger
 from shared.model.run import Gate
-from shared.ports import Create, Delete, Filter, Query, Ref
+from shared.ports import Create, Delete, Filter, Query, Ref, Value
 from shared.services.context import Context
 
 COLLECTION = "trash"
@@ -22,7 +22,7 @@ def trash(
 
     Nothing can be added to any of them afterwards, since that commit deletes or changes the gates as well.
     """
-    data = {"maps": list(maps), "storages": list(storages), "project": project, "since": ctx.clock()}
+    data: dict[str, Value] = {"maps": list(maps), "storages": list(storages), "project": project, "since": ctx.clock()}
     return Create(Ref(COLLECTION, ctx.new_id()), data)
 
 

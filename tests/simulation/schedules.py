@@ -12,7 +12,7 @@ from shared.adapters.objects.memory import MemoryObjects
 from shared.settings import Settings
 from tests.simulation.world import Actor, World
 
-LATE = "k2x"
+LATE = "k0x"
 """The object that appears in mid-run, with its event."""
 MAX_STEPS = 4000
 
@@ -27,6 +27,8 @@ class Scenario(NamedTuple):
     late: bool = False
     synced: bool = False
     """Begin with a bucket that was synced once."""
+    slice_seconds: float = 1e9
+    """0: a worker hands over after every commit."""
 
 
 class Deviation(NamedTuple):
@@ -47,7 +49,7 @@ class Simulation:
         objects = MemoryObjects(page_size=1)
         for number in range(scenario.objects):
             objects.put(f"k{number}", b"")
-        settings = Settings(max_lanes=scenario.lanes, chunk_target=1, slice_seconds=1e9, batch_writes=7)
+        settings = Settings(max_lanes=scenario.lanes, chunk_target=1, slice_seconds=scenario.slice_seconds, batch_writes=7)
         self.world = World(objects, settings)
         self.scenario = scenario
         self.by_step: dict[int, list[Deviation]] = {}
@@ -113,31 +115,38 @@ class Simulation:
             elif kind == "switch" and len(world.actors) > 1:  # the next one runs on; this one waits at the end
                 world.actors.append(world.actors.pop(0))
             elif kind == "deliver" and (free := self._undelivered()):
-                world.actors.insert(0, world.deliver(free[pick % len(free)]))
-                world.actors.pop()
+                self._first(world.deliver(free[pick % len(free)]))
             elif kind == "duplicate" and world.waiting:
                 names = list(world.waiting)
-                world.actors.insert(0, world.deliver(names[pick % len(names)]))
-                world.actors.pop()
+                self._first(world.deliver(names[pick % len(names)]))
             elif kind == "lapse":  # all leases; whoever held one goes on as a zombie, after the others
                 world.now += world.settings.stale_after + 1
                 world.actors.append(world.actors.pop(0))
             elif kind == "lose answer":
                 world.lose_next_answer = True
             elif kind == "sweep":
-                world.actors.insert(0, world.sweep())
-                world.actors.pop()
+                self._first(world.sweep())
+            elif kind == "late sweep":
+                world.now += world.settings.stale_after + 1
+                self._first(world.sweep())
+            elif kind == "read":
+                self._first(world.read())
+            elif kind == "cancel":
+                self._first(world.cancel())
             elif kind == "start":
-                world.actors.insert(0, world.start())
-                world.actors.pop()
+                self._first(world.start())
             elif kind == "purge":
                 world.waiting.clear()
                 world.purged = True
             elif kind == "late" and LATE not in world.object_keys():
                 world.objects.put(LATE, b"")
-                world.actors.insert(0, world.event(LATE))
-                world.actors.pop()
+                self._first(world.event(LATE))
         return world.actors[0] if world.actors else None
+
+    def _first(self, actor: Actor) -> None:
+        """The new actor takes the next step."""
+        self.world.actors.remove(actor)
+        self.world.actors.insert(0, actor)
 
     def _undelivered(self) -> list[str]:
         busy = {actor.message for actor in self.world.actors}
@@ -159,8 +168,8 @@ class Simulation:
         world = self.world
         if self.scenario.late and LATE in world.object_keys() and LATE not in world.task_keys():
             world.problems.append("the object of a delivered event was never imported")
-        if world.purged or world.gate().run_seq == self.runs_before:
-            world.purged = False
+        if world.purged or world.edited or world.gate().run_seq == self.runs_before:
+            world.purged = world.edited = False
             world.start()  # a failed run, or none at all: the next sync completes the rest
             self._heal()
         expected, found = world.object_keys(), world.task_keys()
@@ -183,11 +192,12 @@ def faults_at_every_step(scenario: Scenario) -> list[Schedule]:
 
 
 def random_schedule(scenario: Scenario, seed: int, steps: int) -> Schedule:
-    """A schedule of two to eight deviations; the same for the same seed."""
+    """A schedule of two to eight deviations, every other one with all of them close together."""
     rng = random.Random(seed)
+    first, width = (rng.randrange(steps), 25) if seed % 2 else (0, steps)
     return tuple(
         sorted(
-            Deviation(rng.randrange(steps), rng.choice(scenario.kinds), rng.randrange(4))
+            Deviation(first + rng.randrange(width), rng.choice(scenario.kinds), rng.randrange(4))
             for _ in range(rng.randint(2, 8))
         )
     )

@@ -18,10 +18,11 @@ from shared.adapters.objects.memory import MemoryObjects
 from shared.errors import CommitUnknownError
 from shared.model.chunk import Chunk
 from shared.model.project import Project
-from shared.model.run import Gate, Permit
+from shared.model.run import Ending, Gate, Permit
 from shared.model.storage import Storage
 from shared.ports import Check, Document, Message, MessageState, Query, Ref, Write
-from shared.services import hints, runs, sweeping, syncing
+from shared.records.runs import gates
+from shared.services import hints, runs, status, sweeping, syncing
 from shared.services.context import Context
 from shared.settings import Settings
 
@@ -75,6 +76,7 @@ class World:
     problems: list[str] = field(default_factory=list)
     lose_next_answer: bool = False
     needed: frozenset[str] = frozenset()
+    events: bool = False
 
     def __post_init__(self) -> None:
         self.main = greenlet.getcurrent()
@@ -165,7 +167,21 @@ class World:
     def sweep(self) -> Actor:
         return self.spawn("sweep", lambda: sweeping.sweep(self.ctx))
 
+    def read(self) -> Actor:
+        return self.spawn("api read", lambda: status.ensure_status(self.ctx, STORAGE))
+
+    def cancel(self) -> Actor:
+        def cancelled() -> None:
+            gate = self.ctx.gates.get(STORAGE)
+            if gate is not None and gate.value.run:
+                runs.end_run(self.ctx, gate, Ending(outcome="cancelled", traceback="cancelled"))
+
+        self.edited = True
+        return self.spawn("api cancel", cancelled)
+
     def event(self, key: str) -> Actor:
+        self.events = True
+
         def told() -> None:
             gate = self.ctx.gates.get(STORAGE)
             assert gate is not None
@@ -184,7 +200,7 @@ class World:
     # -------------------------------------------------------------------------------------------- judging
 
     def gate(self) -> Gate:
-        stored = self.ctx.gates.get(STORAGE)
+        stored = gates(self.documents).get(STORAGE)
         assert stored is not None
         return stored.value
 
@@ -227,7 +243,9 @@ class World:
             self.problems.append(f"the map ends at {edge!r}")
 
     def observe(self, writes: Sequence[Write]) -> None:
-        """Looks at every commit: no run may end in a lie."""
+        """Looks at every commit: no run may end in a lie, and none may write after its end."""
+        if not self.events and not self.gate().run and any(write.ref.collection == "tasks" for write in writes):
+            self.problems.append("tasks were written for a run that is over")
         for write in writes:
             if write.ref.collection == "runs" and not hasattr(write, "revision"):
                 self.needed = frozenset(self.object_keys())

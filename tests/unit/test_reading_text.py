@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.model.rows import BadRow, Checkpoint, TaskRow, build_row
 from shared.services.reading import ByteSource, WholeBytes, read_rows
-from tests.unit.test_reading_source import Chunked, rows_of, values, without_line
+from tests.unit.test_reading_source import PATIENT, Chunked, rows_of, values, without_line
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ['"', "\\", '}],{["', "\u2028\u2029", "\\u"]
@@ -55,6 +55,7 @@ FILES = st.tuples(jsonl(), st.sampled_from(["a.jsonl", "a.json", "dir/a", "a.ndj
 )
 
 
+@PATIENT
 @given(FILES, SIZES)
 def test_rows_are_what_was_written_however_the_bytes_come(file: Any, sizes: list[int]) -> None:
     (body, objects), key = file
@@ -66,13 +67,14 @@ def test_rows_are_what_was_written_however_the_bytes_come(file: Any, sizes: list
         assert rows_of(Chunked(key, body, sizes), start=row.after) == rows[place + 1 :]
 
 
+@PATIENT
 @given(OBJECT, BOM, SPACE, SPACE, st.booleans(), SIZES)
 def test_one_object_is_one_row_without_index(
     value: Any, bom: bytes, before: str, behind: str, pretty: bool, sizes: list[int]
 ) -> None:
     body = bom + (before + dump(value, pretty) + behind).encode()
     (row,) = rows_of(Chunked("a.json", body, sizes))
-    assert row == build_row(orjson.loads(orjson.dumps(value)), None, Checkpoint(1, len(body)), 10_000)
+    assert row == build_row(orjson.loads(orjson.dumps(value)), None, Checkpoint(1, len(body) + 1), 10_000)
     assert rows_of(body, "a.jsonl") == [row]
     assert rows_of(body, start=row.after) == []
 
@@ -82,6 +84,7 @@ BROKEN = st.sampled_from(
 )
 
 
+@PATIENT
 @given(st.lists(OBJECT.map(dump) | BROKEN, min_size=1, max_size=8), st.booleans(), SIZES)
 def test_a_broken_row_costs_only_itself(texts: list[str], lines: bool, sizes: list[int]) -> None:
     texts = [dump({"k": 1}), *texts, dump({"k": 2})]
@@ -102,6 +105,7 @@ def test_a_broken_row_costs_only_itself(texts: list[str], lines: bool, sizes: li
         assert rest == [without_line(other) for other in rows[place + 1 :]]
 
 
+@PATIENT
 @given(FILES, st.data())
 def test_a_truncated_file_gives_its_first_rows_and_a_bad_one(file: Any, data: st.DataObject) -> None:
     (body, objects), key = file
@@ -139,7 +143,7 @@ PIECE = st.binary(max_size=4) | st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(PATIENT, max_examples=300)
 @given(st.lists(PIECE, max_size=12).map(b"".join), st.sampled_from(["a.json", "a.jsonl", "a", "a.jpg"]), SIZES)
 def test_garbage_never_raises_and_can_be_taken_up_anywhere(body: bytes, key: str, sizes: list[int]) -> None:
     limit = 20
@@ -155,6 +159,7 @@ def test_garbage_never_raises_and_can_be_taken_up_anywhere(body: bytes, key: str
             assert row.reason.isprintable()
 
 
+@PATIENT
 @given(FILES, st.integers(3, 60), SIZES)
 def test_rows_beyond_the_limit_are_passed_over(file: Any, limit: int, sizes: list[int]) -> None:
     (body, objects), key = file
@@ -208,15 +213,23 @@ def test_arrays_say_what_is_wrong_and_where(body: bytes, index: int, fatal: bool
     assert words in row.reason
 
 
+def test_an_array_that_ends_behind_an_element_fails_after_a_resume_too() -> None:
+    first, last = rows_of(b'[{"a":1}')
+    assert isinstance(last, BadRow)
+    assert last.fatal
+    assert rows_of(b'[{"a":1}', start=first.after) == [last]
+
+
 def test_an_empty_array_has_no_rows() -> None:
     assert rows_of(b" [ \n ] ") == []
 
 
 def test_big_numbers_that_lose_nothing_are_fine() -> None:
-    body = b'[{"a":18446744073709551615,"b":-9223372036854775808,"c":0.12345678901234567890,"d":"12345678901234567890123"}]'
+    body = b'[{"a":18446744073709551615,"b":-9223372036854775808,'
+    body += b'"c":0.12345678901234567890,"d":"99912345678901234567890"}]'
     (row,) = rows_of(body)
     assert isinstance(row, TaskRow)
-    assert b'"d":"12345678901234567890123"' in row.data
+    assert b'"d":"99912345678901234567890"' in row.data
 
 
 @pytest.mark.parametrize(

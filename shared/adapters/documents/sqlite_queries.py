@@ -172,8 +172,9 @@ def _compare(name: str, op: str, value: object) -> _Term:
     if isinstance(value, int) and MIN_INT <= value <= MAX_INT:
         return _Term(f"{_extract(name)} {op} ?", (int(value),))
     if isinstance(value, float) and isfinite(value):
-        # Read by SQLite from the same digits as the field is, so that equal stays equal to the last bit.
-        return _Term(f"{_extract(name)} {op} CAST(? AS REAL)", (orjson.dumps(value).decode(),))
+        # Read from the same digits as the field is, so that equal stays equal to the last bit. (The affinity that a
+        # CAST has would keep the index from being used.)
+        return _Term(f"{_extract(name)} {op} json_extract(?, '$')", (orjson.dumps(value).decode(),))
     raise ValueError(f"A query can't compare {name} with this value of type {type(value).__name__}.")
 
 

@@ -85,7 +85,7 @@ class Walk:
             found = entry.stat(follow_symlinks=False)
             if stat.S_ISLNK(found.st_mode):
                 real = os.path.realpath(entry.path)
-                if not real.startswith(os.path.join(self._root, b"")):
+                if not os.path.join(real, b"").startswith(os.path.join(self._root, b"")):
                     problem = problem or OUTSIDE
                 else:
                     target = _stat(real)

@@ -19,6 +19,7 @@ from shared.errors import (
     InvalidKeyError,
     ObjectNotFoundError,
     PrefixEmptyError,
+    StoreError,
     VersionMismatchError,
 )
 from shared.ports import ObjectInfo, Order
@@ -112,9 +113,10 @@ class S3Objects:
         self._must_exist(key)
         try:
             found = self._boto("head_object", key)
-        except ObjectNotFoundError:
-            # The answer to HEAD has no body, so a bucket that is gone looks the same; nothing is gone because of that.
-            self._page("", limit=1)
+        except StoreError as caught:
+            # The answer to HEAD has no body: whether the object is amiss, the bucket or the keys, a listing tells.
+            if caught.permanent:
+                self._page("", limit=1)
             raise
         return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"].timestamp())
 
@@ -166,8 +168,8 @@ class S3Objects:
                     self._made = self._faults.call("", self._access.connect)
         return self._made
 
-    def _page(self, prefix: str, *, limit: int = PAGE, **more: Any) -> Page:
-        return parse_page(self._fetch({"Bucket": self._bucket, "Prefix": prefix, "MaxKeys": limit, **more}))
+    def _page(self, prefix: str, *, limit: int | None = None, **more: Any) -> Page:
+        return parse_page(self._fetch({"Bucket": self._bucket, "Prefix": prefix, "MaxKeys": limit or PAGE, **more}))
 
     def _fetch(self, params: dict[str, Any]) -> bytes:
         """One page's XML. boto3 only signs the URL: parsing would cost it twenty times of what all the rest costs."""
@@ -184,8 +186,12 @@ class S3Objects:
                 error = self._faults.translated(caught)
             else:
                 if response.status_code == 200:
-                    return bytes(response.content)
-                error = self._faults.responded(response.status_code, response.content, response.headers)
+                    body = bytes(response.content)
+                    if int(response.headers.get("content-length", len(body))) == len(body):
+                        return body
+                    error = self._faults.interrupted("the answer is incomplete")
+                else:
+                    error = self._faults.responded(response.status_code, response.content, response.headers)
             if error.permanent or tries >= self._attempts:
                 raise error
             time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311

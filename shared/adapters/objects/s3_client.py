@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,8 +10,9 @@ import boto3
 import botocore.session
 from botocore import UNSIGNED
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.httpsession import URLLib3Session
+from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 from obstore.store import S3Store
 
@@ -55,7 +57,11 @@ class S3Access:
         """Makes the clients; asks S3 for the bucket's region if none is given. Raises what boto3 raises."""
         if not all(value.isascii() and value.isprintable() and " " not in value for value in self.secrets):
             raise CredentialsError("It seems access keys are incorrect", detail="a blank or a character no key has")
+        if bool(self.access_key) != bool(self.secret_key):
+            missing = "aws_secret_access_key" if self.access_key else "aws_access_key_id"
+            raise PartialCredentialsError(provider="fields", cred_var=missing)
         core = botocore.session.get_session()
+        core.register_component("data_loader", _descriptions())
         session = boto3.Session(
             botocore_session=core,
             aws_access_key_id=self.access_key,
@@ -142,6 +148,12 @@ class S3Access:
                 },
             },
         )
+
+
+@cache
+def _descriptions() -> Loader:
+    """The descriptions of AWS's interfaces: read once, since that is nearly all the time that a client takes."""
+    return create_loader()
 
 
 def _region_of(client: Any, bucket: str) -> str:

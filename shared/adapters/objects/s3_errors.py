@@ -109,7 +109,7 @@ class S3Faults:
             case boto.EndpointConnectionError() | boto.ConnectTimeoutError() | boto.ProxyConnectionError():
                 return self._unreachable(str(caught.kwargs.get("error", "")))
             case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError():
-                return self._interrupted(f"{type(caught).__name__}: {caught.kwargs.get('error', '')}")
+                return self.interrupted(f"{type(caught).__name__}: {caught.kwargs.get('error', '')}")
             case boto.ParamValidationError():
                 return self._error(StoreError, f"S3 {self._bucket} can't be asked that", str(caught))
             case obs.BaseError() | OSError():
@@ -160,6 +160,10 @@ class S3Faults:
             text = f"{self._bucket} is not a valid name of a bucket"
         return self._error(kind, text, detail)
 
+    def interrupted(self, detail: str) -> StoreError:
+        """The error for a connection that ended early."""
+        return self._error(StoreUnavailableError, f"The connection to {self._place} broke or was too slow", detail)
+
     def _by_obstore(self, caught: Exception, key: str) -> StoreError:
         # obstore has classes for a few statuses only; its text quotes the whole answer.
         text = str(caught).partition("Debug source:")
@@ -173,13 +177,10 @@ class S3Faults:
         if "kind: Connect" in text[2]:
             reason = re.search(r'message: "([^"]*)"', text[2])
             return self._unreachable(reason[1] if reason else "")
-        return self._interrupted(text[0])
+        return self.interrupted(text[0])
 
     def _unreachable(self, detail: str) -> StoreError:
         return self._error(StoreUnreachableError, f"Cannot reach {self._place}", detail)
-
-    def _interrupted(self, detail: str) -> StoreError:
-        return self._error(StoreUnavailableError, f"The connection to {self._place} broke or was too slow", detail)
 
     def _error(self, kind: type[StoreError], text: str, detail: str) -> StoreError:
         return kind(text, detail=redact(detail, self._secrets))

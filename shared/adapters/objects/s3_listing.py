@@ -6,7 +6,7 @@ from urllib.parse import unquote_plus, unquote_to_bytes
 
 from lxml import etree
 
-from shared.errors import StoreError
+from shared.errors import StoreError, StoreUnavailableError
 from shared.ports import ObjectInfo
 
 NOT_TEXT = "The key is not valid UTF-8"
@@ -26,7 +26,8 @@ def parse_page(body: bytes) -> Page:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as caught:
-        raise StoreError("The store's listing is not readable XML", detail=caught.msg or "") from None
+        # As likely a connection that was cut as a server that will never learn.
+        raise StoreUnavailableError("The store's listing is not readable XML", detail=caught.msg or "") from None
     tag = root.tag if isinstance(root.tag, str) else ""
     space, _, name = tag.rpartition("}")
     if name != "ListBucketResult":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from shared.model.rows import BadRow, Checkpoint, TaskRow, bad_row, build_row, too_large
 from shared.services.reading.scanner import BracketError, Scanner
-from shared.services.reading.source import ByteSource, Window
+from shared.services.reading.source import ByteSource, Window, nothing_more
 from shared.services.reading.values import explain, parse
 
 _NEAR = 24
@@ -39,7 +39,7 @@ def read_array(source: ByteSource, begin: int, start: Checkpoint, max_row_bytes:
             yield item
             row += 1
     except _BrokenError as error:
-        yield bad_row(row, str(error), Checkpoint(row + 1, source.size), fatal=True)
+        yield bad_row(row, str(error), nothing_more(row, source), fatal=True)
 
 
 class _Elements:

@@ -19,7 +19,7 @@ from shared.model.rows import (
 )
 from shared.services.reading.array import read_array
 from shared.services.reading.jsonl import read_lines, split_lines
-from shared.services.reading.source import BLOCK, ByteSource, WholeBytes, Window
+from shared.services.reading.source import BLOCK, ByteSource, WholeBytes, Window, nothing_more
 from shared.services.reading.values import LongIntegerError, explain, parse
 
 _START = Checkpoint()
@@ -37,9 +37,9 @@ def read_rows(source: ByteSource, *, start: Checkpoint = _START, max_row_bytes: 
     at the last checkpoint. Holds no more than about `max_row_bytes` and two blocks at once. A JSON text is measured
     before it is parsed, so spacing counts against `max_row_bytes`.
     """
-    if start != _START and start.offset >= source.size:
+    if start.offset > source.size:
         return
-    end = Checkpoint(start.row + 1, source.size)
+    end = nothing_more(start.row, source)
     if not readable_extension(source.key):
         named = f"files named .{extension(source.key)[:20]} hold no tasks (.json, .jsonl and .parquet do)"
         yield bad_row(None, f"{named}; {_HINT}", end, fatal=True)
@@ -77,7 +77,7 @@ def _read_json(
     source: ByteSource, mark: int, begin: int, head: bytes, start: Checkpoint, limit: int
 ) -> Iterator[TaskRow | BadRow]:
     """The rows of a text: from byte `mark` on nothing but space, then `head` at byte `begin`."""
-    end = Checkpoint(start.row + 1, source.size)
+    end = nothing_more(start.row, source)
     named = extension(source.key) in {"jsonl", "ndjson"}
     first, second = _first_lines(source, begin, limit)
     if head.startswith(b"["):

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from shared.errors import StoreError
 from shared.model.rows import BadRow, Checkpoint, TaskRow, bad_row, build_row
-from shared.services.reading.source import BLOCK, ByteSource
+from shared.services.reading.source import BLOCK, ByteSource, nothing_more
 
-_BATCH_ROWS = 1000
+_BATCH_ROWS = 256
 _BATCH_BYTES = 4 * BLOCK
 _BUFFERS = 32 * BLOCK
 """For all columns together: each is read through a buffer of its own."""
@@ -43,7 +43,7 @@ def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> I
     except Exception as error:  # noqa: BLE001  # Whatever pyarrow makes of broken bytes, it is the file's failure.
         if file.failure:
             raise file.failure from None
-        end = Checkpoint(row + 1, source.size)
+        end = nothing_more(row, source)
         index = None if index is None and not start.row else row
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         yield bad_row(index, f"the Parquet file can't be read: {reason}", end, fatal=True)

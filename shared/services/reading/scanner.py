@@ -8,9 +8,12 @@ _MAX_STACK = 1024
 _MAX_DEPTH = 100_000
 # Possessive throughout: linear in time, and no memory for ways back.
 _BODY = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_PLAIN = rb'[^"{}\[\]]++|"' + _BODY + rb'"'
+_FLAT = rb"\{(?:" + _PLAIN + rb")*+\}|\[(?:" + _PLAIN + rb")*+\]"
 _STRING_BODY = re.compile(_BODY, re.DOTALL)
-_FILLER = re.compile(rb'(?:[^"{}\[\]]++|"' + _BODY + rb'")*+', re.DOTALL)
-_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"' + _BODY + rb'")*+([{}\[\]])', re.DOTALL)
+_FILLER = re.compile(rb"(?:" + _PLAIN + rb")*+", re.DOTALL)
+_BRACKET = re.compile(rb"(?:" + _PLAIN + rb")*+([{}\[\]])", re.DOTALL)
+_SHALLOW = re.compile(rb"\{(?:" + _PLAIN + rb"|" + _FLAT + rb")*+\}", re.DOTALL)
 _SCALAR = re.compile(rb'[^,"{}\[\] \t\r\n]*+')
 
 
@@ -49,8 +52,12 @@ class Scanner:
             index = self._feed_string(data, index)
             if self._in_string or self.done:
                 return index
-        elif not stack and data[index] == _QUOTE:
-            return self._feed_string(data, index + 1)
+        elif not stack:
+            if whole := _SHALLOW.match(data, index):  # Most rows, in one step.
+                self.done = True
+                return whole.end()
+            if data[index] == _QUOTE:
+                return self._feed_string(data, index + 1)
         next_bracket = _BRACKET.match
         while found := next_bracket(data, index):
             index = found.end()

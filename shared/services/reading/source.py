@@ -4,6 +4,7 @@ import re
 from typing import Protocol
 
 from shared.errors import StoreUnavailableError
+from shared.model.rows import Checkpoint
 from shared.ports import ObjectStore
 
 BLOCK = 1024 * 1024
@@ -24,6 +25,11 @@ class ByteSource(Protocol):
 
     def read(self, offset: int, length: int) -> bytes:
         """At most `length` bytes (never more than `BLOCK` is asked for); may be fewer, none only behind the end."""
+
+
+def nothing_more(row: int, source: ByteSource) -> Checkpoint:
+    """The checkpoint behind a row after which there is nothing: beyond the end, where an open array may yet fail."""
+    return Checkpoint(row + 1, source.size + 1)
 
 
 class WholeBytes:

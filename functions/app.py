@@ -1,0 +1,41 @@
+"""The API as an ASGI application."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from functions import errors, projects, storages, tasks, users
+from shared import __version__
+from shared.services.context import Context
+from shared.services.paging import Pages
+from shared.services.tasks import TaskPages
+
+DESCRIPTION = """Connects buckets to data-labelling projects. Works with Label Studio's SDK.
+
+Authenticate with the header `Authorization: Token <your token>`. Paths may end in a slash or not."""
+
+
+def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
+    """The application; `get_ctx` is called at each request, so a context may be built at the first."""
+    app = FastAPI(title="Sluice", version=__version__, description=DESCRIPTION, redirect_slashes=False)
+    app.state.get_ctx = get_ctx
+    app.state.project_pages, app.state.task_pages = Pages(), TaskPages()
+    for module in (projects, storages, tasks, users):
+        app.include_router(module.router)
+    app.add_middleware(Slashes)
+    errors.install(app)
+    return app
+
+
+class Slashes:
+    """Takes a slash off the end of the path: both forms are served, nobody is redirected (a POST would become GET)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request."""
+        if scope["type"] == "http" and scope["path"] != "/" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"][:-1]}
+        await self._app(scope, receive, send)

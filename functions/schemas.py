@@ -1,0 +1,128 @@
+"""The shapes of requests and answers for the documentation at /docs. Requests are checked by `shared.model`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from shared.model.providers import Provider
+
+
+class ErrorBody(BaseModel):
+    """Every error but one (see sync)."""
+
+    id: str
+    status_code: int
+    version: str
+    detail: str
+    exc_info: None = None
+    validation_errors: dict[str, list[str]] | None = None
+
+
+class ProjectIn(BaseModel):
+    """Fields of a project; all are optional."""
+
+    title: str | None = Field(None, description="3 to 50 characters.")
+    description: str | None = None
+    label_config: str | None = Field(None, description='XML. Its first `value="$name"` names the data of blob tasks.')
+    expert_instruction: str | None = None
+    show_instruction: bool | None = None
+    color: str | None = None
+    maximum_annotations: int | None = None
+
+
+class ProjectOut(BaseModel):
+    """A project; there are more fields, as in Label Studio."""
+
+    model_config = ConfigDict(extra="allow")
+    id: int
+    title: str
+    description: str
+    label_config: str
+    created_at: str
+    task_number: int | None
+    finished_task_number: int | None
+    total_annotations_number: int | None
+    total_predictions_number: int | None
+
+
+class ProjectPage(BaseModel):
+    """A page of projects."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[ProjectOut]
+
+
+class StorageOut(BaseModel):
+    """A storage with its state; the fields of its type are there too, secrets never."""
+
+    model_config = ConfigDict(extra="allow")
+    id: int
+    type: str
+    project: int
+    title: str | None
+    description: str | None
+    synchronizable: bool
+    status: str = Field(description="initialized, queued, in_progress, completed, completed_with_errors or failed.")
+    last_sync: str | None
+    last_sync_count: int | None = Field(description="Tasks created by the last sync, or so far by the one under way.")
+    last_sync_job: str | None
+    traceback: str | None
+    meta: dict[str, Any]
+    created_at: str
+
+
+class StorageType(BaseModel):
+    """A storage type."""
+
+    name: str
+    title: str
+
+
+class TaskOut(BaseModel):
+    """A task; there are more fields, as in Label Studio."""
+
+    model_config = ConfigDict(extra="allow")
+    id: int
+    project: int
+    data: dict[str, Any]
+    meta: dict[str, Any]
+    storage_filename: str | None
+    total_annotations: int
+    total_predictions: int
+    is_labeled: bool
+    created_at: str
+    updated_at: str
+
+
+class TaskPage(BaseModel):
+    """A page of tasks; the totals are those of the whole project."""
+
+    total_annotations: int
+    total_predictions: int
+    total: int
+    tasks: list[TaskOut]
+
+
+def storage_in(provider: Provider) -> type[BaseModel]:
+    """The request fields of a storage type."""
+    kinds: dict[str, Any] = {"text": str, "flag": bool, "integer": int}
+    fields: dict[str, Any] = {
+        field.name: (kinds[field.kind] | None, Field(field.default, description=field.help))
+        for field in provider.fields
+    }
+    return create_model(f"{provider.type.title()}StorageIn", project=(int, ...), **fields)
+
+
+def request_body(model: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its body itself."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorBody, "description": "The request is not valid; `validation_errors` names the fields."},
+    401: {"model": ErrorBody, "description": "No token, or not a valid one."},
+    404: {"model": ErrorBody, "description": "There is no such thing."},
+}

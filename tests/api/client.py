@@ -1,0 +1,62 @@
+"""What API tests do again and again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shared.adapters.queues.inprocess import InProcessQueue
+from shared.ports import Query
+from shared.services.context import Context
+
+TOKEN = "0123456789abcdef0123456789abcdef01234567"
+CONFIG = """<View><Image name="img" value="$image"/><Choices name="ch" toName="img">
+<Choice value="cat"/><Choice value="dog" alias="d"/></Choices></View>"""
+
+
+@dataclass
+class Api:
+    ctx: Context
+    http: httpx.Client
+
+    def call(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
+        """A request that must answer with `status`; the answer's JSON, None if it is empty."""
+        answer = self.http.request(method, path, **more)
+        assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text[:2000]}"
+        return answer.json() if answer.content else None
+
+    def get(self, path: str, status: int = 200, **more: Any) -> Any:
+        return self.call("GET", path, status, **more)
+
+    def post(self, path: str, json: Any = None, status: int = 200, **more: Any) -> Any:
+        return self.call("POST", path, status, **({"json": json} if json is not None else {}), **more)
+
+    def project(self, **fields: Any) -> int:
+        return int(self.post("/api/projects/", {"title": "Some project", "label_config": CONFIG, **fields}, 201)["id"])
+
+    def folder(self, name: str = "digits", files: int = 0) -> str:
+        """A folder that may be connected, with so many files added to it."""
+        path = Path(self.ctx.settings.local_files_document_root) / name
+        path.mkdir(exist_ok=True)
+        for number in range(files):
+            (path / f"{number:04d}.png").write_bytes(b"picture %d" % number)
+        return str(path)
+
+    def local(self, project: int, status: int = 201, **fields: Any) -> Any:
+        body = {"project": project, "path": self.folder(), "use_blob_urls": True, **fields}
+        return self.post("/api/storages/localfiles/", body, status)
+
+    def s3(self, project: int, endpoint: str, status: int = 201, **fields: Any) -> Any:
+        keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
+        body = {"project": project, "bucket": "pictures", "prefix": "img", "s3_endpoint": endpoint, **keys}
+        return self.post("/api/storages/s3/", {**body, "use_blob_urls": True, **fields}, status)
+
+    def work(self) -> None:
+        """Delivers every message that is due."""
+        assert isinstance(self.ctx.queue, InProcessQueue)
+        while self.ctx.queue.step():
+            pass
+
+    def count(self, collection: str) -> int:
+        return self.ctx.documents.count(Query(collection=collection))
