@@ -92,6 +92,7 @@ def error(status: int, code: str, message: str = "", headers: Mapping[str, str] 
 class Rule:
     """A fault: what matches `op`, `bucket` and `key` is passed `skip` times, then hit `count` times (-1: for ever).
 
+    `op` is any, list, get, head, put, delete, delete_many, head_bucket, create_bucket or delete_bucket.
     Actions: `status` answers with `status`, `code`, `message`, `headers`; `delay` waits `ms` first; `hold` waits until
     the rules are replaced; `drop` closes the connection without an answer; `truncate` closes it after half the body;
     `mutate` puts `body` at `target` after answering, or deletes that if the body is None. A listing's `key` is its

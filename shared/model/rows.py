@@ -22,7 +22,7 @@ class Checkpoint(NamedTuple):
     """Where to go on in a file; means something only for the same version of the object.
 
     `row`: rows consumed, good and bad. `offset`: JSONL and arrays: the byte behind the last consumed row; Parquet: row
-    groups consumed. An offset beyond the object's size says that there is nothing more; not each last row can.
+    groups consumed. An offset beyond the object's size: nothing more, and reading from there reads nothing.
     """
 
     row: int = 0
@@ -51,7 +51,8 @@ class TaskRow(NamedTuple):
 class BadRow(NamedTuple):
     """A row (`index` None: the file as a whole) that makes no task, with the reason for people.
 
-    `line` counts from 1 and is known for JSONL read from its start. `fatal`: nothing behind it could be read.
+    `line` counts from 1 and is known for JSONL read from its start. `fatal`: nothing behind it can be read; `index` is
+    then the row that would have been next, or None if no row can be read at all.
     """
 
     index: int | None  # type: ignore[assignment]  # tuple.index, which nobody calls on a row

@@ -50,6 +50,10 @@ class Chunks(Collection[Chunk]):
         where = (("map", "==", storage_map), ("lease_until", ">", now))
         return bool(self.documents.query(self.query(*where, order=("lease_until",), limit=1, select=())))
 
+    def leased(self, storage_map: str, now: float, limit: int) -> list[Stored[Chunk]]:
+        """Chunks of a storage whose lease is live."""
+        return self.find(("map", "==", storage_map), ("lease_until", ">", now), order=("lease_until",), limit=limit)
+
     def in_order(self, storage_map: str, *, after: tuple[Any, ...] | None, limit: int) -> list[Stored[Chunk]]:
         """A page of a storage's chunks, in the order of their ranges (ties beyond the indexed part by id)."""
         return self.find(("map", "==", storage_map), order=("start",), after=after, limit=limit)

@@ -89,7 +89,8 @@ class Tasks:
 
     def count(self, project: int) -> int:
         """How many tasks a project has."""
-        return self.documents.count(Query(collection=COLLECTION, where=self._live(project)))
+        everywhere = Filter("position", ">=", "")  # so that the index of `page` serves, and needs no other beside it
+        return self.documents.count(Query(collection=COLLECTION, where=(*self._live(project), everywhere)))
 
     def count_above(self, project: int, field: str, number: int) -> int:
         """How many tasks of a project have a counter greater than `number`, which is not negative."""

@@ -9,8 +9,6 @@ from typing import Any
 
 import obstore
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ConnectionError as NotConnectedError
-from botocore.exceptions import HTTPClientError
 
 from shared.adapters.objects.s3_client import Clients, S3Access
 from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
@@ -177,21 +175,22 @@ class S3Objects:
         url = self._faults.call(
             "", clients.boto.generate_presigned_url, "list_objects_v2", Params=params | {"EncodingType": "url"}
         )
+        request = AWSRequest("GET", url).prepare()
         tries = 0
         while True:
             tries += 1
             try:
-                response = clients.http.send(AWSRequest("GET", url).prepare())
-            except (HTTPClientError, NotConnectedError) as caught:
-                error = self._faults.translated(caught)
+                response = self._faults.call("", clients.http.send, request)
+            except StoreError as caught:
+                error = caught
             else:
-                if response.status_code == 200:
-                    body = bytes(response.content)
-                    if int(response.headers.get("content-length", len(body))) == len(body):
-                        return body
+                body = bytes(response.content)
+                if response.status_code != 200:
+                    error = self._faults.responded(response.status_code, body, response.headers)
+                elif int(response.headers.get("content-length", len(body))) != len(body):
                     error = self._faults.interrupted("the answer is incomplete")
                 else:
-                    error = self._faults.responded(response.status_code, response.content, response.headers)
+                    return body
             if error.permanent or tries >= self._attempts:
                 raise error
             time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import botocore.exceptions as boto
 from obstore import exceptions as obs
+from urllib3.exceptions import HTTPError
 
 from shared.adapters.objects.redact import redact
 from shared.errors import (
@@ -16,6 +17,7 @@ from shared.errors import (
     InvalidKeyError,
     ObjectError,
     ObjectNotFoundError,
+    SluiceError,
     StoreError,
     StoreUnavailableError,
     StoreUnreachableError,
@@ -89,7 +91,9 @@ class S3Faults:
         """Calls a provider's function. The error raised has no trace of the provider's, which may hold a signed URL."""
         try:
             return function(*args, **kwargs)
-        except (boto.BotoCoreError, boto.ClientError, obs.BaseError, OSError, ValueError) as caught:
+        except SluiceError:
+            raise
+        except Exception as caught:  # noqa: BLE001  a class that nobody thought of can hold a signed URL as well
             error = self.translated(caught, key)
         raise error
 
@@ -108,8 +112,8 @@ class S3Faults:
                 return self._error(StoreError, f"No trusted connection to {self._place}", str(kwargs.get("error", "")))
             case boto.EndpointConnectionError() | boto.ConnectTimeoutError() | boto.ProxyConnectionError():
                 return self._unreachable(str(caught.kwargs.get("error", "")))
-            case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError():
-                return self.interrupted(f"{type(caught).__name__}: {caught.kwargs.get('error', '')}")
+            case boto.HTTPClientError() | boto.ConnectionError() | boto.IncompleteReadError() | HTTPError():
+                return self.interrupted(f"{type(caught).__name__}: {caught}")
             case boto.ParamValidationError():
                 return self._error(StoreError, f"S3 {self._bucket} can't be asked that", str(caught))
             case obs.BaseError() | OSError():
