@@ -131,10 +131,7 @@ def clean(provider: Provider, given: Mapping[str, Any], *, partial: bool) -> dic
             values[field.name] = _convert(field, given[field.name])
         except ValueError as error:
             problems[field.name] = [str(error)]
-    try:
-        _check(values, problems)
-    except InvalidInputError as error:
-        problems |= error.fields
+    _check(values, problems)
     if problems:
         raise InvalidInputError(fields=problems)
     return values
@@ -184,7 +181,10 @@ def _convert(field: Field, value: Any) -> Any:
 
 def _check(values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     if values.get("regex_filter"):
-        compile_filter(values["regex_filter"])
+        try:
+            compile_filter(values["regex_filter"])
+        except InvalidInputError as error:
+            problems.update(error.fields)
     if (bucket := values.get("bucket")) and not BUCKET_NAME.fullmatch(bucket):
         problems["bucket"] = [f'Invalid bucket name "{bucket}": use letters, digits, dots, dashes and underscores.']
     if endpoint := values.get("s3_endpoint"):
