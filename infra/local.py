@@ -102,6 +102,7 @@ def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(128)  # a client that comes before the server thread waits instead of being refused
         config = uvicorn.Config(create_app(lambda: ctx), log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)

@@ -1,0 +1,69 @@
+"""A server that is killed with -9, again and again: the sync goes on by itself and ends as if nothing had happened."""
+
+import random
+import threading
+
+import pytest
+
+from tests.s3 import s3_server
+from tests.stack import server
+
+OBJECTS = 20_000
+ROWS = 300_000
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server() as running:
+        yield running
+
+
+def test_five_kills_during_a_sync(s3, tmp_path):
+    """20,000 objects, five kills, no user action: completed, a task per object, none twice, the right count."""
+    s3.fill("bucket", OBJECTS, prefix="images/")
+    rng = random.Random(20_261_122)
+    pause = threading.Event()
+    with server(tmp_path / "data", tmp_path) as sluice:
+        api = sluice.start()
+        project = api.project()
+        storage = api.s3_storage(project, s3.endpoint, prefix="images")
+        api.sync(storage)
+        interrupted = 0
+        for _ in range(5):
+            pause.wait(rng.uniform(0.05, 0.45))
+            interrupted += api.read(storage)["status"] in {"queued", "in_progress"}
+            sluice.kill()
+            api = sluice.start()
+
+        ended = api.wait(storage)
+
+        assert interrupted >= 3
+        assert ("completed", OBJECTS, None) == (ended["status"], ended["last_sync_count"], ended["traceback"])
+        assert 0 == ended["meta"]["tasks_existed"]
+        keys = [task["storage_filename"] for task in api.tasks(project)]
+        assert sorted(s3.keys("bucket")) == sorted(keys)
+
+
+def test_a_large_file_resumes_at_a_row(s3, tmp_path):
+    """300,000 rows, killed in the middle: it goes on at a row, all rows become tasks, memory stays below 300 MB."""
+    s3.fill("rows", 1, kind="jsonl", rows=ROWS)
+    pause = threading.Event()
+    with server(tmp_path / "data", tmp_path) as sluice:
+        api = sluice.start()
+        project = api.project()
+        storage = api.s3_storage(project, s3.endpoint, bucket="rows", use_blob_urls=False)
+        api.sync(storage)
+        while (made := api.read(storage)["last_sync_count"] or 0) < ROWS // 4:
+            assert api.read(storage)["status"] != "completed", "too fast to be killed in the middle"
+            pause.wait(0.05)
+        first_peak = sluice.peak_memory()
+        sluice.kill()
+        api = sluice.start()
+        resumed = api.total(project)
+
+        ended = api.wait(storage, 120)
+
+        assert ROWS > resumed >= made
+        assert ("completed", ROWS) == (ended["status"], ended["last_sync_count"])
+        assert ROWS == api.total(project)
+        assert max(first_peak, sluice.peak_memory()) < 300
