@@ -31,16 +31,22 @@ class Claimer:
         self.invocation = f"{ctx.boot}/{ctx.new_id()}"
         self._in_order = in_order
         self._cursor: tuple[Any, ...] | None = None
+        self._candidates: list[Stored[Chunk]] = []
 
     def next(self, gate: Stored[Gate]) -> Holding | Nothing:
         """An open chunk of the gate's run, leased to us; or why there is none."""
+        while self._candidates:  # seen free a moment ago; whatever changed since refuses the claim
+            if holding := self.take(gate, self._candidates.pop()):
+                return holding
+            self._candidates.clear()
         seen_open = False
         for page in self._in_order_pages(gate.value) if self._in_order else self._pages(gate.value):
             seen_open = seen_open or bool(page)
             free = [chunk for chunk in page if chunk.value.claimable(self.ctx.clock())]
             self.ctx.rng.shuffle(free)
-            for chunk in free:
-                if holding := self.take(gate, chunk):
+            while free:
+                if holding := self.take(gate, free.pop()):
+                    self._candidates = free
                     return holding
         return "none free" if seen_open else "none open"
 

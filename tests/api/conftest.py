@@ -30,7 +30,10 @@ class Switch:
 @pytest.fixture(scope="session")
 def switch() -> Iterator[tuple[Switch, str]]:
     switch = Switch()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    # The protocol is named because asyncio sends small packets at once only on sockets that say it.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
         config = uvicorn.Config(switch, lifespan="off", log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -1,0 +1,137 @@
+"""Secrets that were planted appear in no answer, no log line and no file."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from shared.services.secrets import Vault
+from shared.settings import Settings
+from tests.api.client import TOKEN, Api
+from tests.s3 import S3Server
+
+CANARIES = {
+    "aws_access_key_id": "AKIACANARYCANARY0001",
+    "aws_secret_access_key": "canary/secret+value=0002",
+    "aws_session_token": "canary-session-token-0003==",
+}
+FORMS = [*CANARIES.values(), "canary%2Fsecret", "canary-session-token", TOKEN]
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    lines = io.StringIO()
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(0),
+        logger_factory=structlog.PrintLoggerFactory(lines),
+        cache_logger_on_first_use=False,
+    )
+    yield lines
+    structlog.configure(**before)
+
+
+class Listener:
+    """Makes requests and keeps everything that came back."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.heard: list[str] = []
+
+    def __call__(self, method: str, path: str, **more: Any) -> int:
+        answer = self.api.http.request(method, path, **more)
+        self.heard.append(f"{answer.status_code} {answer.headers} {answer.text}")
+        return answer.status_code
+
+
+def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Settings):
+    ask = Listener(api)
+    project = api.project()
+    body = {"project": project, "bucket": "pictures", "prefix": "img", "s3_endpoint": s3.endpoint, **CANARIES}
+    for path in ("", "validate"):
+        ask("POST", f"/api/storages/s3/{path}", json=body)
+    storage = api.get(f"/api/storages/s3?project={project}")[0]["id"]
+    one = f"/api/storages/s3/{storage}"
+    wrong: list[dict[str, Any]] = [
+        {"bucket": "missing"},
+        {"bucket": "no/bucket"},
+        {"s3_endpoint": "http://127.0.0.1:1"},
+        {"s3_endpoint": s3.endpoint.replace("//", f"//{CANARIES['aws_access_key_id']}:x@")},
+        {"region_name": "not a region"},
+        {"prefix": "nothing"},
+        {"regex_filter": "["},
+        {"project": "x"},
+    ]
+    for fields in wrong:
+        for method, path in (("POST", "/api/storages/s3"), ("POST", "/api/storages/s3/validate"), ("PATCH", one)):
+            assert 400 <= ask(method, path, json={**body, **fields}) < 500
+    for rule in ({"status": 403}, {"status": 500}, {"status": 400}, {"action": "reset"}):
+        s3.faults({"action": "status", "op": "list", **rule})
+        ask("POST", "/api/storages/s3/validate", json={"id": storage, **body})
+        ask("PATCH", one, json={"prefix": "rows"})
+    s3.faults()
+    ask("GET", one)
+    ask("GET", f"/api/storages/?project={project}")
+    ask("PUT", one, json=body)
+    ask("POST", f"{one}/sync")
+    s3.access("SOMEBODYELSE")
+    api.work()
+    ask("GET", one)
+    ask("POST", "/api/storages/s3", content=b'{"aws_secret_access_key": "canary/secret+value=0002", }')
+    ask("POST", "/api/storages/s3", json=[CANARIES])
+    for text in ("/openapi.json", "/docs", "/api/projects/", f"/api/tasks/?project={project}"):
+        ask("GET", text)
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("boom")
+
+    documents, opener = api.ctx.documents.commit, api.ctx.open_store
+    api.ctx.documents.commit = broken  # type: ignore[method-assign]
+    assert ask("POST", "/api/storages/s3", json=body) == 500
+    assert ask("PATCH", one, json={**body, "title": "x"}) == 500
+    api.ctx.documents.commit = documents  # type: ignore[method-assign]
+    api.ctx.open_store = broken
+    assert ask("POST", "/api/storages/s3/validate", json=body) == 500
+    api.ctx.open_store = opener
+
+    logged = log_lines.getvalue()
+    assert "storage created" in logged
+    assert "boom" in logged
+    for form in FORMS:
+        assert form not in logged
+        assert not [text for text in ask.heard if form in text]
+        assert not [path for path in files(settings.data_dir) if form.encode() in path.read_bytes()]
+    assert not any("boom" in text or "Traceback" in text for text in ask.heard)
+
+
+def files(folder: str) -> list[Path]:
+    return [path for path in Path(folder).iterdir() if path.is_file()]
+
+
+def test_a_500_can_be_found_in_the_log(api: Api, log_lines: io.StringIO):
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("boom")
+
+    api.ctx.documents.commit = broken  # type: ignore[method-assign]
+    error = api.post("/api/projects/", {"title": "Some"}, 500)
+    assert list(error) == ["id", "status_code", "version", "detail", "exc_info"]
+    assert error["exc_info"] is None
+    assert error["id"] in log_lines.getvalue()
+
+
+def test_credentials_that_cannot_be_decrypted_can_be_entered_again(api: Api, s3: S3Server):
+    storage = api.s3(api.project(), s3.endpoint)
+    stored = api.ctx.storages.get(storage["id"])
+    assert stored is not None
+    foreign = replace(stored.value, secrets=Vault.throwaway().seal(CANARIES))
+    api.ctx.documents.commit([api.ctx.storages.update(stored, foreign)])
+    path = f"/api/storages/s3/{storage['id']}"
+    error = api.call("PATCH", path, 400, json={"prefix": "rows"})
+    assert "can't be read with this server's key" in error["validation_errors"]["non_field_errors"][0]
+    api.call("PATCH", path, json={"prefix": "rows", **CANARIES})
+    assert api.ctx.vault.open(api.ctx.storages.get(storage["id"]).value.secrets) == CANARIES

@@ -1,0 +1,37 @@
+"""A stack in this process, quick to notice what died, and an S3 server."""
+
+import pytest
+
+from infra import local
+from tests.s3 import s3_server
+from tests.stack import Api
+
+TIMER = 0.2
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server() as running:
+        yield running
+
+
+@pytest.fixture
+def stack(tmp_path, request):
+    """The running stack; `@pytest.mark.parametrize("stack", [settings], indirect=True)` changes its settings."""
+    settings = getattr(request, "param", {})
+    with local.running(
+        tmp_path / "data",
+        files_root=tmp_path,
+        storage_in_progress_timer=TIMER,
+        sweep_interval=3600,
+        chunk_target=200,
+        **settings,
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def api(stack):
+    client = Api(stack.url, stack.token)
+    yield client
+    client.close()

@@ -1,0 +1,62 @@
+"""A second sync of an unchanged bucket costs chunks, not objects."""
+
+import pytest
+
+from functions.runtime import deliver
+from infra.local import local_settings
+from shared import app
+from shared.adapters.documents.indexes import load_indexes
+from shared.adapters.documents.sqlite import SqliteDocuments
+from shared.model.providers import S3
+from shared.services import projects, registration, runs, views
+from tests.counting import CountingDocuments
+
+OBJECTS = 20_000
+CHUNKS = 21
+
+
+@pytest.fixture
+def ctx(tmp_path):
+    settings = local_settings(tmp_path / "data", tmp_path)
+    (tmp_path / "data").mkdir()
+    inner = SqliteDocuments(str(tmp_path / "data" / "documents.sqlite3"), indexes=load_indexes(app.INDEXES))
+    ctx = app.build(settings, deliver, documents=CountingDocuments(inner))
+    yield ctx
+    app.close(ctx)
+
+
+def sync(ctx, storage):
+    """One run, on this thread."""
+    runs.start_run(ctx, storage)
+    while ctx.queue.step():
+        pass
+    stored = ctx.storages.get(storage)
+    assert stored is not None
+    return views.storage_info(ctx, stored.value)
+
+
+def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3):
+    """20,000 objects, second sync: 0 created, 20,000 existed, documents in proportion to chunks, no object fetched."""
+    s3.fill("bucket", OBJECTS, prefix="images/")
+    project = projects.create(ctx, {"title": "project"}, user=1)
+    settings = {"bucket": "bucket", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    settings |= {"project": project.id, "prefix": "images", "recursive_scan": True, "use_blob_urls": True}
+    storage = registration.create(ctx, S3, settings)
+    first = sync(ctx, storage.id)
+    assert ("completed", OBJECTS) == (first.status, first.last_sync_count)
+    ctx.documents.reset()
+    s3.reset()
+
+    second = sync(ctx, storage.id)
+
+    assert ("completed", 0, OBJECTS) == (second.status, second.last_sync_count, second.meta["tasks_existed"])
+    writes, reads, lanes = ctx.documents.writes, ctx.documents.reads, ctx.settings.max_lanes
+    assert 0 == writes["tasks"] == reads["tasks"]
+    assert 0 == writes["ledgers"]
+    assert CHUNKS >= reads["ledgers"]
+    assert 2 * CHUNKS >= writes["chunks"]
+    assert sum(writes.values()) <= 2 * CHUNKS + 4 * lanes + 20
+    assert sum(reads.values()) <= 12 * CHUNKS + 12 * lanes + 40, reads
+    operations = s3.stats()["ops"]
+    assert 0 == operations.get("get", 0)
+    assert 2 * CHUNKS >= operations["list"]
