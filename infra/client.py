@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import NoneType
 from typing import Any, NamedTuple, Self
 
 import httpx
@@ -83,7 +84,10 @@ class Storage:
         """The storage in an answer; some answers lack the type, so the caller gives it."""
         meta = answer.get("meta") or {}
         counts = Counts(
-            *(meta.get(f"objects_{name}") or 0 for name in ("listed", "excluded", "imported", "failed")),
+            listed=meta.get("objects_listed") or 0,
+            excluded=meta.get("objects_excluded") or 0,
+            imported=meta.get("objects_imported") or 0,
+            failed=meta.get("objects_failed") or 0,
             bad_rows=meta.get("tasks_failed_validation") or 0,
             gone=meta.get("objects_gone") or 0,
             created=answer.get("last_sync_count") or 0,
@@ -175,6 +179,10 @@ class Client:
         """Makes a project; its label config names the data of blob tasks."""
         fields = {"title": title, "label_config": label_config}
         return Project.of(self._call("POST", "/api/projects/", json={k: v for k, v in fields.items() if v is not None}))
+
+    def delete_project(self, number: int) -> None:
+        """Deletes a project with its storages and tasks."""
+        self._call("DELETE", f"/api/projects/{number}/", expect=NoneType)
 
     def storages(self, project: int) -> list[Storage]:
         """A project's import storages; none for a project that is not there."""

@@ -1,9 +1,5 @@
 """A Sluice to test against: in this process, or as a process of its own that can be killed."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +8,8 @@ from typing import Any
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[1]
+from infra.processes import LocalProcess
+
 OVER = {"completed", "completed_with_errors", "failed"}
 
 
@@ -79,59 +76,31 @@ class Api:
 
 
 class Server:
-    """`python -m infra.local` in a process of its own, on one data directory and one port over many lives."""
+    """A process that can be killed, and a client for its present life."""
 
     def __init__(self, data_dir: Path, files_root: Path, **env: str) -> None:
-        self.data_dir, self.files_root = data_dir, files_root
-        self.port = "0"
-        self._env = {**os.environ, "SLUICE_LOG_LEVEL": "ERROR", **env}
-        self.process: subprocess.Popen[str] | None = None
+        self.process = LocalProcess(data_dir, files_root, **env)
         self.api: Api | None = None
 
     def start(self) -> Api:
         """Starts it, or starts it again, and waits until it serves."""
-        command = [sys.executable, "-m", "infra.local", "--port", self.port]
-        command += ["--data-dir", str(self.data_dir), "--files-root", str(self.files_root)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self._env, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        url = self._line("Sluice is at ")
-        token = self._line("Token: ")
-        self.port = url.rpartition(":")[2]
-        self.api = Api(url, token)
+        self.process.start()
+        self.api = Api(self.process.url, self.process.token)
         return self.api
-
-    def _line(self, start: str) -> str:
-        assert self.process is not None
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line.startswith(start), f"the server said {line!r}"
-        return line.removeprefix(start).strip()
 
     def kill(self) -> None:
         """kill -9."""
-        self._end(signal.SIGKILL)
+        self.process.kill()
+        self._close()
 
     def stop(self) -> None:
-        self._end(signal.SIGTERM)
+        self.process.stop()
+        self._close()
 
-    def _end(self, number: int) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(timeout=30)
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-            self.process = None
+    def _close(self) -> None:
         if self.api is not None:
             self.api.close()
             self.api = None
-
-    def peak_memory(self) -> float:
-        """The most memory the process ever held, in MB."""
-        assert self.process is not None
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-        raise AssertionError("no VmHWM")
 
 
 @contextmanager

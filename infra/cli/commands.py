@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
@@ -60,7 +60,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run a server on this machine until it is interrupted."""
-    from infra import local  # noqa: PLC0415  takes a second, and most commands need no server
+    from infra import local  # takes a second, and most commands need no server
 
     with _sentences():
         try:
@@ -121,14 +121,15 @@ def sync(
 
         with connected(url or None, token, data_dir, say=say, files_root=wanted.files_root) as connection:
             client = connection.client
-            owner = _project(client, project, title or wanted.title, config)
-            storage = ensure_storage(client, owner.id, wanted, say)
+            with _project(client, project, title or wanted.title, config) as owner:
+                storage = ensure_storage(client, owner.id, wanted, say)
             say(f'{storage.place} -> project {owner.id} "{owner.title}", storage {storage.id}')
             ended = _sync(connection, console, storage)
             code = INTERRUPTED if ended is None else EXIT_CODES.get(ended.status, FAILED)
             if ended is not None:
                 display.summary(console, ended)
-                say(f"See them with: sluice tasks {owner.id}")
+                if ended.counts.created + ended.counts.existed > 0:
+                    say(f"See them with: sluice tasks {owner.id}")
                 if as_json:
                     print(json.dumps(_report(ended, wanted, owner)))
     raise typer.Exit(code)
@@ -146,7 +147,7 @@ def storages(
     with _sentences(), connected(url or None, token, data_dir, say=_aside) as connection:
         client = connection.client
         numbers = [client.project(project).id] if project is not None else [one.id for one in client.projects()]
-        display.storages_table(console, [storage for number in numbers for storage in client.storages(number)])
+        display.storages_table(console, [storage for number in sorted(numbers) for storage in client.storages(number)])
 
 
 @app.command()
@@ -181,17 +182,30 @@ def _sync(connection: Connection, console: Console, storage: Storage) -> Storage
         return None
 
 
-def _project(client: Client, number: int | None, title: str, label_config: str | None) -> Project:
-    if number is not None:
-        return client.project(number)
-    return find_project(client, title) or client.create_project(title, label_config)
+@contextmanager
+def _project(client: Client, number: int | None, title: str, label_config: str | None) -> Iterator[Project]:
+    """The project for a storage; one that was made for it goes again if the storage can't be connected."""
+    found = client.project(number) if number is not None else find_project(client, title)
+    if found:
+        yield found
+        return
+    made = client.create_project(title, label_config)
+    try:
+        yield made
+    except ApiError:
+        with suppress(ApiError):
+            client.delete_project(made.id)
+        raise
 
 
 def _secrets(access_key: str | None, secret_key: str | None) -> dict[str, str]:
     """The credentials that were given; a session token of the environment belongs to the environment's key only."""
-    from_env = access_key is not None and access_key == os.environ.get("AWS_ACCESS_KEY_ID")
-    session = os.environ.get("AWS_SESSION_TOKEN") if from_env else None
-    return _given(aws_access_key_id=access_key, aws_secret_access_key=secret_key, aws_session_token=session)
+    given = _given(aws_access_key_id=access_key, aws_secret_access_key=secret_key)
+    if access_key:
+        from_env = access_key == os.environ.get("AWS_ACCESS_KEY_ID")
+        # Sent also where there is none: it replaces one that was stored with an earlier key.
+        given["aws_session_token"] = os.environ.get("AWS_SESSION_TOKEN", "") if from_env else ""
+    return given
 
 
 def _given(**values: str | None) -> dict[str, str]:
@@ -224,7 +238,7 @@ def _sentences() -> Iterator[None]:
         hint = ""
         if isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED:
             hint = " Give the server's token with --token or SLUICE_TOKEN."
-        elif isinstance(error, ApiError) and error.status == 0:
+        elif isinstance(error, ApiError) and error.status == 0 and error.temporary:
             hint = " Is the server running (`sluice serve`), and --url or SLUICE_URL right?"
         display.say(display.make_console(stderr=True), f"sluice: {error}{hint}", "red")
         raise typer.Exit(FAILED) from None

@@ -47,7 +47,7 @@ def progress(console: Console) -> Iterator[Show]:
         yield _Lines(console)
         return
     bar = _Bar()
-    with Live(console=console, get_renderable=lambda: bar, refresh_per_second=10, transient=True):
+    with Live(console=console, get_renderable=lambda: bar, refresh_per_second=10):
         yield bar
 
 
@@ -88,7 +88,9 @@ class _Bar(_Meter):
     def __rich__(self) -> RenderableType:
         counts = self.storage.counts if self.storage else Counts()
         handled = counts.imported + counts.excluded + counts.failed
-        bar = ProgressBar(total=max(counts.listed, 1), completed=handled, pulse=not handled, width=40)
+        bar = ProgressBar(
+            total=max(counts.listed, 1), completed=handled, pulse=not handled, width=40, finished_style="green"
+        )
         head = Table.grid(padding=(0, 1))
         status = self.storage.status.replace("_", " ") if self.storage else ""
         head.add_row(self._spinner, f"{status:<11}", bar, str(timedelta(seconds=int(self.elapsed))))
@@ -118,8 +120,8 @@ def _done(counts: Counts) -> int:
 def summary(console: Console, storage: Storage) -> None:
     """How a sync ended, in a table, and the traceback if there is one."""
     counts = storage.counts
-    tasks = max(_done(counts), 0)
-    rate = f", {tasks / storage.seconds:,.0f} tasks/s" if storage.seconds and tasks else ""
+    made = counts.created + counts.updated
+    rate = f", {made / storage.seconds:,.0f} tasks/s" if storage.seconds and made else ""
     colour = COLOURS.get(storage.status, "")
     table = Table("", "listed", "imported", "excluded", "failed", box=None, pad_edge=False, header_style="dim")
     table.add_row("objects", *(f"{n:,}" for n in (counts.listed, counts.imported, counts.excluded, counts.failed)))

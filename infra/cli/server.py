@@ -35,12 +35,12 @@ def connected(
     data_dir: Path,
     *,
     say: Callable[[str], None],
-    files_root: Callable[[], Path | None] = lambda: None,
+    files_root: Callable[[Path], Path | None] = lambda _: None,
 ) -> Iterator[Connection]:
     """A connection to the server at `url`; without one to that of this machine, or to a stack of this process.
 
-    Such a stack lives as long as the context, says so, and can read the folders below `files_root()`. A token that is
-    not given is the data directory's, but only towards this machine.
+    Such a stack lives as long as the context, says so, and can read the folders below `files_root(data_dir)`.
+    A token that is not given is the data directory's, but only towards this machine.
     """
     with ExitStack() as stack:
         if url is None:
@@ -50,10 +50,10 @@ def connected(
             token = token or (_token_of(data_dir) if is_loopback(url) else "")
             yield Connection(stack.enter_context(Client(url, token)), embedded=False)
             return
-        from infra.local import running  # noqa: PLC0415  takes a second, and most commands need no stack
+        from infra.local import running  # takes a second, and most commands need no stack
 
         log.configure(level=os.environ.get("SLUICE_LOG_LEVEL", "ERROR"))
-        root = files_root()
+        root = files_root(data_dir)
         say(f"No server at {DEFAULT_URL}: Sluice runs in this process, with its data in {data_dir}.")
         local = stack.enter_context(running(data_dir, files_root=root, slice_seconds=SLICE_SECONDS))
         yield Connection(stack.enter_context(Client(local.url, local.token)), embedded=True)

@@ -111,6 +111,11 @@ class ObjectStoreContract(ListingContract):
         assert store.read(key, version, offset=1, length=2) == b"od"
         assert key in keys_of(store)
         assert keys_of(store, prefix=key)[:1] == [key]
+        newer = store.write(key, b"newer", content_type="text/plain")
+        assert store.read(key, newer) == b"newer"
+        for limits in ({}, {"offset": 1, "length": 2}):
+            with pytest.raises(VersionMismatchError):
+                store.read(key, version, **limits)
         assert key not in keys_of(store, after=key)
         store.delete(key)
         assert key not in keys_of(store)

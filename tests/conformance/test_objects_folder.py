@@ -310,6 +310,15 @@ def test_a_touched_file_is_another_version(root: Path, store: FolderObjects) -> 
 # Writing.
 
 
+def test_a_write_is_a_new_version_though_the_clock_stands(root: Path, store: FolderObjects) -> None:
+    versions = [store.write("file", b"same size", content_type="")]
+    os.utime(root / "file", ns=(0, 4_000_000_000 * 10**9))  # as if the clock had not got there yet
+    versions += [store.stat("file").version]
+    versions += [store.write("file", b"same size", content_type="") for _ in range(3)]
+    assert len(set(versions)) == len(versions)
+    assert store.stat("file").version == versions[-1]
+
+
 def test_unfinished_files_are_never_seen(root: Path, store: FolderObjects, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write("dir/file", b"old", content_type="")
     seen = []

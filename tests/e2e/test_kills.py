@@ -56,7 +56,7 @@ def test_a_large_file_resumes_at_a_row(s3, tmp_path):
         while (made := api.read(storage)["last_sync_count"] or 0) < ROWS // 4:
             assert api.read(storage)["status"] != "completed", "too fast to be killed in the middle"
             pause.wait(0.05)
-        first_peak = sluice.peak_memory()
+        first_peak = sluice.process.peak_memory()
         sluice.kill()
         api = sluice.start()
         resumed = api.total(project)
@@ -66,4 +66,4 @@ def test_a_large_file_resumes_at_a_row(s3, tmp_path):
         assert ROWS > resumed >= made
         assert ("completed", ROWS) == (ended["status"], ended["last_sync_count"])
         assert ROWS == api.total(project)
-        assert max(first_peak, sluice.peak_memory()) < 300
+        assert max(first_peak, sluice.process.peak_memory()) < 300

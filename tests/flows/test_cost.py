@@ -9,7 +9,7 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.model.providers import S3
 from shared.services import projects, registration, runs, views
-from tests.counting import CountingDocuments
+from infra.counting import CountingDocuments
 
 OBJECTS = 20_000
 CHUNKS = 21

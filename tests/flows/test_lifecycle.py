@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -78,6 +79,7 @@ def test_a_purged_queue_fails_the_run(api, s3, storage, stack):
     ctx.queue.pause(QUEUE_RUNS)
     _quiet(ctx, storage)
     ctx.queue.purge(QUEUE_RUNS)
+    ctx.settings = replace(ctx.settings, slice_seconds=30.0)
     ctx.queue.resume(QUEUE_RUNS)
     s3.faults()
     advance(stack, 5 * TIMER + 1)
