@@ -86,6 +86,7 @@ def _sweeping(ctx: Context) -> Iterator[None]:
     def loop() -> None:
         while not stop.wait(ctx.settings.sweep_interval):
             sweep.handle(ctx, {}, b"")
+            app.maintain(ctx)
 
     sweep.handle(ctx, {}, b"")  # what a killed process left behind is looked after at once
     thread = threading.Thread(target=loop, name="sweep", daemon=True)

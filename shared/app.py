@@ -78,6 +78,12 @@ def start(ctx: Context) -> None:
         ctx.queue.start()
 
 
+def maintain(ctx: Context) -> None:
+    """Housekeeping of what runs in this process, besides the sweep: the embedded queue forgets old names."""
+    if isinstance(ctx.queue, InProcessQueue):
+        ctx.queue.maintain()
+
+
 def close(ctx: Context) -> None:
     """Ends deliveries, waits for what is under way, and releases every connection."""
     ctx.queue.close()

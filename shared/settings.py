@@ -58,6 +58,9 @@ class Settings:
     max_row_bytes: int = 900_000
     max_rows_to_align: int = 1_000_000
 
+    keep_runs_days: float = 30.0
+    """How long the record of an ended run is kept."""
+
     # Patience.
     max_tries: int = 8
     """Transient faults in a row, without progress, before a run fails (back-off 1 s, doubling to `max_backoff`)."""

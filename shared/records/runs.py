@@ -51,6 +51,10 @@ class Runs(Collection[Run]):
         """A page of the active runs of all storages."""
         return self.find(("active", "==", True), after=after, limit=limit)
 
+    def ended_before(self, moment: float, limit: int) -> list[Stored[Run]]:
+        """Runs that ended before a time, oldest first."""
+        return self.find(("active", "==", False), ("time_ended", "<", moment), order=("time_ended",), limit=limit)
+
 
 class Lanes(Collection[Lane]):
     """The lanes of runs."""

@@ -5,6 +5,7 @@ Order matters: enqueue what is owed, finalise what can be, wake what lies unowne
 
 from shared.errors import SluiceError
 from shared.log import logger
+from shared.ports import Delete
 from shared.services import hints, lanes, status
 from shared.services.context import Context
 from shared.services.trash import collect_trash
@@ -12,6 +13,7 @@ from shared.services.trash import collect_trash
 MAX_RUNS = 200
 MAX_WAKES = 200
 MAX_TRASH = 2000
+MAX_OLD_RUNS = 50
 
 
 def sweep(ctx: Context) -> None:
@@ -27,8 +29,16 @@ def sweep(ctx: Context) -> None:
             break
         after = (page[-1].value.id,)
     _wake(ctx)
+    _forget_old_runs(ctx)
     collect_trash(ctx, MAX_TRASH)
     ctx.documents.maintain()
+
+
+def _forget_old_runs(ctx: Context) -> None:
+    """Removes runs that ended long ago, with their lanes."""
+    for run in ctx.runs.ended_before(ctx.clock() - ctx.settings.keep_runs_days * 86_400, MAX_OLD_RUNS):
+        members = ctx.lanes.of_run(run.value.id)
+        ctx.documents.commit([*(Delete(lane.ref, None) for lane in members), Delete(run.ref, None)])
 
 
 def _guarded(ctx: Context, storage: int, run: str) -> None:

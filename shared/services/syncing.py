@@ -131,7 +131,7 @@ def _fail(ctx: Context, holding: Holding, reason: str) -> None:
     if gate is not None and not gate.value.run:
         runs.start_run(ctx, holding.chunk.storage, "event")
         gate = ctx.gates.get(holding.chunk.storage)
-    if gate is not None and gate.value.run and gate.value.run_seq >= holding.gate.value.run_seq:
+    if gate is not None and gate.value.run and holding.gate.value.run in {"", gate.value.run}:
         runs.fail(ctx, gate, reason)
 
 
