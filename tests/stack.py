@@ -68,7 +68,9 @@ class Api:
 
     @staticmethod
     def _ok(answer: httpx.Response) -> Any:
-        assert answer.status_code < 300, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        assert answer.status_code < 300, (
+            f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        )
         return answer.json()
 
     def close(self) -> None:

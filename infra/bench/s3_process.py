@@ -1,4 +1,4 @@
-"""The project's S3 server in a process of its own, for tests.
+"""The project's S3 server in a process of its own, for tests and benchmarks.
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class S3Server:
@@ -117,8 +117,8 @@ def s3_server(*, access_key: str = "") -> Iterator[S3Server]:
     with subprocess.Popen(
         [*command, "--access-key", access_key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        assert process.stdin
-        assert process.stdout
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("pipes were asked for")
         try:
             address = process.stdout.readline().strip()
             if not address:

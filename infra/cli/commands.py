@@ -176,7 +176,9 @@ def _sync(connection: Connection, console: Console, storage: Storage) -> Storage
     except KeyboardInterrupt:
         if connection.embedded:
             leave_at_next_interrupt()
-            display.say(console, "Interrupted: the sync pauses, and goes on when Sluice runs with this data directory.")
+            display.say(
+                console, "Interrupted: the sync goes on when Sluice runs here again. Ctrl-C again ends at once."
+            )
         else:
             display.say(console, f"No longer watching: the sync goes on at {connection.client.url}.")
         return None

@@ -1,7 +1,7 @@
 """Reads small objects ahead of their use, concurrently, under a budget of bytes and requests; keeps their order."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from shared.errors import StoreError
@@ -9,39 +9,47 @@ from shared.model.ledger import Todo
 from shared.ports import ObjectStore
 from shared.services.context import Context
 
+GROUP = 8
+"""Objects that one thread reads in turn: handing over each by itself costs as much as reading it."""
 
-def fetch(ctx: Context, store: ObjectStore, todos: Iterable[Todo]) -> Iterator[tuple[Todo, bytes | StoreError | None]]:
+Fetched = tuple[Todo, bytes | StoreError | None]
+
+
+def fetch(ctx: Context, store: ObjectStore, todos: Sequence[Todo]) -> Iterator[Fetched]:
     """Each todo with its object's bytes, pinned to the listed version, or the error that kept them from us.
 
-    None for an object too big to be held: the caller streams it. At most `fetch_parallel` requests and `fetch_bytes`
-    bytes are under way or waiting to be used.
+    None for an object too big to be held: the caller streams it. At most `fetch_parallel` requests are under way, and
+    `fetch_bytes` bytes (or one group) wait to be used.
     """
-    big = ctx.settings.big_bytes
-    if ctx.fetchers is None:
-        for todo in todos:
-            yield todo, None if todo.listed.size > big else _read(store, todo)
-        return
-    window: deque[tuple[Todo, Future[bytes | StoreError] | None]] = deque()
+    big, parallel = ctx.settings.big_bytes, ctx.settings.fetch_parallel
+    size = max(1, min(GROUP, len(todos) // parallel))
+    window: deque[tuple[int, Future[list[Fetched]]]] = deque()
     held = 0
     try:
-        for todo in todos:
-            size = todo.listed.size
-            window.append((todo, None if size > big else ctx.fetchers.submit(_read, store, todo)))
-            held += 0 if size > big else size
-            while len(window) >= ctx.settings.fetch_parallel or held > ctx.settings.fetch_bytes:
+        for start in range(0, len(todos), size):
+            group = todos[start : start + size]
+            if ctx.fetchers is None:
+                yield from _read(store, group, big)
+                continue
+            weight = sum(todo.listed.size for todo in group if todo.listed.size <= big)
+            window.append((weight, ctx.fetchers.submit(_read, store, group, big)))
+            held += weight
+            while len(window) >= parallel or held > ctx.settings.fetch_bytes:
                 first, future = window.popleft()
-                held -= 0 if future is None else first.listed.size
-                yield first, None if future is None else future.result()
+                yield from future.result()
+                held -= first
         while window:
-            first, future = window.popleft()
-            yield first, None if future is None else future.result()
+            yield from window.popleft()[1].result()
     finally:
         for _, future in window:
-            if future is not None:
-                future.cancel()
+            future.cancel()
 
 
-def _read(store: ObjectStore, todo: Todo) -> bytes | StoreError:
+def _read(store: ObjectStore, group: Sequence[Todo], big: int) -> list[Fetched]:
+    return [(todo, None if todo.listed.size > big else _read_one(store, todo)) for todo in group]
+
+
+def _read_one(store: ObjectStore, todo: Todo) -> bytes | StoreError:
     try:
         return store.read(todo.listed.key, todo.listed.version)
     except StoreError as error:

@@ -60,7 +60,7 @@ class Walk:
                     self._rest, self._at = page[index:], high
                     yield inside
                     return
-                if key <= last and (last or info.key == ""):
+                if key <= last and not info.problem:  # the key of an unreadable object is only a stand-in
                     raise ListingOrderError(
                         f"{self.store.uri(info.key)} was listed behind a key that sorts after it; "
                         "this store can't be synced as it is."

@@ -15,7 +15,7 @@ from functions.runtime import deliver
 from shared import app
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
-from tests.s3 import S3Server, s3_server
+from infra.bench.s3_process import S3Server, s3_server
 
 
 class Switch:

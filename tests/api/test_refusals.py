@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.client import TOKEN, Api
-from tests.s3 import S3Server
+from infra.bench.s3_process import S3Server
 
 MIB = 1024 * 1024
 KEYS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}

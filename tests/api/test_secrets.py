@@ -12,7 +12,7 @@ import structlog
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
-from tests.s3 import S3Server
+from infra.bench.s3_process import S3Server
 
 CANARIES = {
     "aws_access_key_id": "AKIACANARYCANARY0001",

@@ -12,7 +12,7 @@ from shared.services import registration
 from shared.services.syncing import run_permit
 from shared.services.trash import collect_trash
 from tests.api.client import Api
-from tests.s3 import S3Server
+from infra.bench.s3_process import S3Server
 
 
 def edit(api: Api, storage: dict[str, Any], status: int = 200, **fields: Any) -> Any:

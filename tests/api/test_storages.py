@@ -4,7 +4,7 @@ import pytest
 
 from shared.services import registration
 from tests.api.client import Api
-from tests.s3 import S3Server
+from infra.bench.s3_process import S3Server
 
 S3_KEYS = (
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "

@@ -25,7 +25,7 @@ from shared.errors import (
 )
 from tests.conformance.objects_place import keys_of
 from tests.conformance.test_objects_s3_texts import contents, page
-from tests.s3 import S3Server, s3_server
+from infra.bench.s3_process import S3Server, s3_server
 
 ACCESS_KEY = "AKIAPLANTEDPLANTED00"
 SECRET_KEY = "planted/Secret+Key=0123456789abcdefghij"

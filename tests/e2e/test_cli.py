@@ -19,7 +19,7 @@ from infra.client import Client
 from infra.local import Stack, running
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.services.context import QUEUE_RUNS
-from tests.s3 import s3_server
+from infra.bench.s3_process import s3_server
 
 SLUICE = str(Path(sys.executable).with_name("sluice"))
 LIMIT = 60

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.s3 import s3_server
+from infra.bench.s3_process import s3_server
 from tests.stack import server
 
 OBJECTS = 20_000

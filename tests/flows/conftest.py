@@ -3,7 +3,7 @@
 import pytest
 
 from infra import local
-from tests.s3 import s3_server
+from infra.bench.s3_process import s3_server
 from tests.stack import Api
 
 TIMER = 0.2

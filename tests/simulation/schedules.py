@@ -45,11 +45,15 @@ Schedule = tuple[Deviation, ...]
 class Simulation:
     """One schedule of one scenario, then healing, then the verdict."""
 
-    def __init__(self, scenario: Scenario, schedule: Schedule, *, prepare: Callable[[World], None] | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, schedule: Schedule, *, prepare: Callable[[World], None] | None = None
+    ) -> None:
         objects = MemoryObjects(page_size=1)
         for number in range(scenario.objects):
             objects.put(f"k{number}", b"")
-        settings = Settings(max_lanes=scenario.lanes, chunk_target=1, slice_seconds=scenario.slice_seconds, batch_writes=7)
+        settings = Settings(
+            max_lanes=scenario.lanes, chunk_target=1, slice_seconds=scenario.slice_seconds, batch_writes=7
+        )
         self.world = World(objects, settings)
         self.scenario = scenario
         self.by_step: dict[int, list[Deviation]] = {}
@@ -187,7 +191,9 @@ def faults_at_every_step(scenario: Scenario) -> list[Schedule]:
     schedules: list[Schedule] = [()]
     for step in range(plain.steps):
         for kind in scenario.kinds:
-            schedules += [(Deviation(step, kind, pick),) for pick in range(2 if kind in {"deliver", "duplicate"} else 1)]
+            schedules += [
+                (Deviation(step, kind, pick),) for pick in range(2 if kind in {"deliver", "duplicate"} else 1)
+            ]
     return schedules
 
 

@@ -42,7 +42,9 @@ def new_chunk_is_born_done(patch):
 
 def unsettled_is_not_inherited(patch):
     patch.setattr(
-        syncing, "replace", lambda chunk, **new: replace(chunk, **new, **({"unsettled": False} if "until" in new else {}))
+        syncing,
+        "replace",
+        lambda chunk, **new: replace(chunk, **new, **({"unsettled": False} if "until" in new else {})),
     )
 
 

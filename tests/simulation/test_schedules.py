@@ -4,7 +4,20 @@ import pytest
 
 from tests.simulation.schedules import Scenario, faults_at_every_step, random_schedule, replay
 
-ALL = ("kill", "switch", "deliver", "duplicate", "lapse", "lose answer", "sweep", "late sweep", "read", "start", "cancel", "purge")
+ALL = (
+    "kill",
+    "switch",
+    "deliver",
+    "duplicate",
+    "lapse",
+    "lose answer",
+    "sweep",
+    "late sweep",
+    "read",
+    "start",
+    "cancel",
+    "purge",
+)
 CALM = tuple(kind for kind in ALL if kind != "purge")
 
 SCENARIOS = [
@@ -14,7 +27,9 @@ SCENARIOS = [
     Scenario("second sync, two lanes", objects=4, lanes=2, kinds=ALL, synced=True),
     Scenario("an event in mid-run", objects=3, lanes=1, kinds=(*CALM, "late"), late=True),
     Scenario("an event, handed over", objects=3, lanes=1, kinds=(*CALM, "late"), late=True, slice_seconds=0),
-    Scenario("an event makes a done chunk too large", objects=3, lanes=2, kinds=(*CALM, "late"), late=True, synced=True),
+    Scenario(
+        "an event makes a done chunk too large", objects=3, lanes=2, kinds=(*CALM, "late"), late=True, synced=True
+    ),
 ]
 RANDOM = 120
 

@@ -77,6 +77,7 @@ class World:
     lose_next_answer: bool = False
     needed: frozenset[str] = frozenset()
     events: bool = False
+    blob_mode: bool = True
 
     def __post_init__(self) -> None:
         self.main = greenlet.getcurrent()
@@ -100,7 +101,7 @@ class World:
             type="s3",
             project=PROJECT,
             created_at=self.now,
-            config={"use_blob_urls": True, "recursive_scan": True},
+            config={"use_blob_urls": self.blob_mode, "recursive_scan": True},
             secrets=b"",
             meta={},
         )
@@ -209,7 +210,7 @@ class World:
         return sorted(document.data["key"] for document in self.documents.query(query))
 
     def object_keys(self) -> list[str]:
-        return [info.key for page in self.objects.pages() for info in page]
+        return [info.key for page in MemoryObjects.pages(self.objects) for info in page]
 
     def chunks(self) -> list[Chunk]:
         return [stored.value for stored in self.ctx.chunks.in_order("map1", after=None, limit=1000)]
@@ -234,7 +235,9 @@ class World:
         edge: str | None = ""
         for chunk in self.chunks():
             if chunk.after != edge:
-                self.problems.append(f"gap or overlap: a chunk begins at {chunk.after!r}, the one before ends at {edge!r}")
+                self.problems.append(
+                    f"gap or overlap: a chunk begins at {chunk.after!r}, the one before ends at {edge!r}"
+                )
             edge = chunk.until
             for key in self.ctx.ledgers.get(chunk.id) or {}:
                 if not (chunk.after < key and (chunk.until is None or key <= chunk.until)):
