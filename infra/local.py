@@ -127,7 +127,7 @@ def serve(data_dir: str, *, host: str = "127.0.0.1", port: int = 8080, files_roo
 
 
 def _wait_for_signal() -> None:
-    import signal  # noqa: PLC0415
+    import signal
 
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

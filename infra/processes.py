@@ -34,7 +34,7 @@ class LocalProcess:
         return line.removeprefix(start).strip()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Ends it as `kill -9` does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 from shared.ports import Document, DocumentStore, Query
 
-CAPACITY = 10_000
+MAX_LISTS = 200
+MAX_PAGES = 10_000
+"""Cursors kept for one list."""
 LIFE = 300.0
 """Seconds a cursor is trusted: pages are numbered from the start, which moves when something is added or deleted."""
 STRIDE = 1000
 """Documents skipped at once."""
 
-_Place = tuple[Query, int]
+Cursor = tuple[Any, ...]
 
 
 class Pages:
@@ -27,45 +29,56 @@ class Pages:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._cursors: OrderedDict[_Place, tuple[tuple[Any, ...], float]] = OrderedDict()
+        self._lists: OrderedDict[Query, dict[int, tuple[Cursor, float]]] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, documents: DocumentStore, query: Query, page: int) -> list[Document]:
-        """The page, counted from 1; empty behind the end. `query.limit` is the size of a page."""
-        start = self._start(documents, query, page)
-        if start is None:
-            return []
-        found = documents.query(replace(query, after=start or None))
+    def read(self, documents: DocumentStore, query: Query, page: int, count: Callable[[], int]) -> list[Document]:
+        """The page, counted from 1; empty behind the end. `query.limit` is the size of a page.
+
+        `count` tells how many documents there are; it is asked before anything is skipped.
+        """
+        known, cursor = self._nearest(query, page)
+        if known < page:
+            if (page - 1) * query.limit >= count():
+                return []
+            cursor = self._skip(documents, query, cursor, (page - known) * query.limit)
+            if cursor is None:
+                return []
+            self._remember(query, page, cursor)
+        found = documents.query(replace(query, after=cursor))
         if len(found) == query.limit:
             self._remember(query, page + 1, query.cursor(found[-1]))
         return found
 
-    def _start(self, documents: DocumentStore, query: Query, page: int) -> tuple[Any, ...] | None:
-        """The cursor of a page, () for the first, None if it lies behind the end."""
-        known, cursor = page, ()
-        while known > 1 and not (cursor := self._known(query, known)):
-            known -= 1
-        skip = (page - known) * query.limit
+    def _nearest(self, query: Query, page: int) -> tuple[int, Cursor | None]:
+        """The page itself or the nearest before it of which the cursor is known; the first has none."""
+        oldest = self._clock() - LIFE
+        with self._lock:
+            pages = self._lists.get(query, {})
+            if page in pages and pages[page][1] >= oldest:
+                return page, pages[page][0]
+            best = max((p for p, (_, since) in pages.items() if p < page and since >= oldest), default=1)
+            return best, pages[best][0] if best > 1 else None
+
+    @staticmethod
+    def _skip(documents: DocumentStore, query: Query, cursor: Cursor | None, number: int) -> Cursor | None:
+        """The cursor so many documents on, None behind the end."""
         names = tuple(field.removeprefix("-") for field in query.order)
-        while skip:
-            wanted = min(skip, STRIDE)
-            walked = documents.query(replace(query, after=cursor or None, limit=wanted, select=names))
+        while number:
+            wanted = min(number, STRIDE)
+            walked = documents.query(replace(query, after=cursor, limit=wanted, select=names))
             if len(walked) < wanted:
                 return None
             cursor = query.cursor(walked[-1])
-            skip -= wanted
-        if page > 1:
-            self._remember(query, page, cursor)
+            number -= wanted
         return cursor
 
-    def _known(self, query: Query, page: int) -> tuple[Any, ...]:
+    def _remember(self, query: Query, page: int, cursor: Cursor) -> None:
         with self._lock:
-            cursor, since = self._cursors.get((query, page), ((), 0.0))
-            return cursor if cursor and self._clock() - since < LIFE else ()
-
-    def _remember(self, query: Query, page: int, cursor: tuple[Any, ...]) -> None:
-        with self._lock:
-            self._cursors[query, page] = cursor, self._clock()
-            self._cursors.move_to_end((query, page))
-            while len(self._cursors) > CAPACITY:
-                self._cursors.popitem(last=False)
+            pages = self._lists.setdefault(query, {})
+            self._lists.move_to_end(query)
+            if len(pages) >= MAX_PAGES:
+                pages.clear()
+            pages[page] = cursor, self._clock()
+            while len(self._lists) > MAX_LISTS:
+                self._lists.popitem(last=False)

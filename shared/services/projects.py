@@ -40,7 +40,7 @@ def get(ctx: Context, number: int) -> Project:
 def page(ctx: Context, pages: Pages, number: int, size: int) -> tuple[list[Project], int]:
     """A page of projects, newest first, counted from 1; and how many there are. `NotFoundError` behind the end."""
     query = ctx.projects.query(order=("-created_at",), limit=size)
-    found = pages.read(ctx.documents, query, number) if number else []
+    found = pages.read(ctx.documents, query, number, ctx.projects.count) if number else []
     if not found and number != 1:
         raise NotFoundError("Invalid page.")
     return [ctx.projects.stored(document).value for document in found], ctx.projects.count()

@@ -36,7 +36,8 @@ class TaskPages:
 
     def read(self, ctx: Context, project: int, page: int, size: int) -> tuple[list[Document], Totals]:
         """A page of a project's tasks, counted from 1. Raises `NotFoundError` behind the end."""
-        found = self._pages.read(ctx.documents, ctx.tasks.query(project, limit=size), page) if page else []
+        query = ctx.tasks.query(project, limit=size)
+        found = self._pages.read(ctx.documents, query, page, lambda: ctx.tasks.count(project)) if page else []
         if not found and page != 1:
             raise NotFoundError("Invalid page.")
         return found, self._totals_of(ctx, project, fresh=page == 1)

@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.app import create_app
 from functions.runtime import deliver
+from infra.bench.s3_process import S3Server, s3_server
 from shared import app
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
-from infra.bench.s3_process import S3Server, s3_server
 
 
 class Switch:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
+from shared.log import logger
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
@@ -26,6 +27,7 @@ FORMS = [*CANARIES.values(), "canary%2Fsecret", "canary-session-token", TOKEN]
 def log_lines() -> Iterator[io.StringIO]:
     lines = io.StringIO()
     before = structlog.get_config()
+    vars(logger).pop("bind", None)  # the configuration it has cached
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(0),
@@ -33,6 +35,7 @@ def log_lines() -> Iterator[io.StringIO]:
         cache_logger_on_first_use=False,
     )
     yield lines
+    vars(logger).pop("bind", None)
     structlog.configure(**before)
 
 

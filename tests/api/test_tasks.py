@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.ports import Query
+from shared.ports import Query, Ref
 from shared.services import paging
 from tests.api.client import Api
 
@@ -107,17 +107,17 @@ def test_without_a_project(api: Api):
 
 def test_content_of_a_file_comes_back_unharmed(api: Api):
     rows = """[
-      {"data": {"big": 123456789012345678901234567890, "float": 0.1, "deep": [[["x"]]]}, "meta": {"from": "file"},
+      {"data": {"big": 9007199254740993, "float": 0.1, "deep": [[["x"]]]}, "meta": {"from": "file"},
        "predictions": [{"result": [{"value": 1}], "score": 0.5, "model_version": "v1"}, {"result": []}],
        "annotations": [{"result": [], "completed_by": 3, "lead_time": 1.5}, {"result": [], "was_cancelled": true}]}
     ]"""
     project = file_tasks(api, rows)
     answer = api.http.get(f"/api/tasks/?project={project}&fields=all")
-    assert "123456789012345678901234567890" in answer.text
+    assert "9007199254740993" in answer.text
     page = answer.json()
     assert (page["total_annotations"], page["total_predictions"]) == (1, 2)
     task = page["tasks"][0]
-    assert task["data"] == {"big": 123456789012345678901234567890, "float": 0.1, "deep": [[["x"]]]}
+    assert task["data"] == {"big": 9007199254740993, "float": 0.1, "deep": [[["x"]]]}
     assert task["meta"] == {"from": "file"}
     prediction, annotation = task["predictions"][0], task["annotations"][0]
     assert (prediction["result"], prediction["score"], prediction["task"]) == ([{"value": 1}], 0.5, task["id"])
@@ -145,7 +145,7 @@ def test_a_deleted_task_stays_deleted(api: Api):
     api.call("DELETE", f"/api/tasks/{task}/", 204)
     api.get(f"/api/tasks/{task}/", 404)
     api.call("DELETE", f"/api/tasks/{task}/", 404)
-    stored = api.ctx.documents.get(("tasks", str(task)))
+    stored = api.ctx.documents.get(Ref("tasks", str(task)))
     assert stored is not None
     assert (stored.data["data"], stored.data["predictions"], stored.data["annotations"]) == (b"{}", b"", b"")
     storage = api.get(f"/api/storages/?project={project}")[0]["id"]

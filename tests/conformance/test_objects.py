@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from infra.bench.s3_process import S3Server, s3_server
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.objects.memory import MemoryObjects
 from shared.adapters.objects.s3 import S3Objects
 from tests.conformance.objects import ListingContract, ObjectStoreContract
 from tests.conformance.objects_place import Place
-from infra.bench.s3_process import S3Server, s3_server
 
 buckets = (f"bucket-{i}" for i in count())
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.bench.s3_process import S3Server, s3_server
 from shared.adapters.objects.s3 import S3Objects
 from shared.errors import (
     AccessDeniedError,
@@ -25,7 +26,6 @@ from shared.errors import (
 )
 from tests.conformance.objects_place import keys_of
 from tests.conformance.test_objects_s3_texts import contents, page
-from infra.bench.s3_process import S3Server, s3_server
 
 ACCESS_KEY = "AKIAPLANTEDPLANTED00"
 SECRET_KEY = "planted/Secret+Key=0123456789abcdefghij"

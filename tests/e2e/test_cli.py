@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from infra.bench.s3_process import s3_server
 from infra.cli.syncing import watch
 from infra.client import Client
 from infra.local import Stack, running
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.services.context import QUEUE_RUNS
-from infra.bench.s3_process import s3_server
 
 SLUICE = str(Path(sys.executable).with_name("sluice"))
 LIMIT = 60

@@ -3,13 +3,13 @@
 import pytest
 
 from functions.runtime import deliver
+from infra.counting import CountingDocuments
 from infra.local import local_settings
 from shared import app
 from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.model.providers import S3
 from shared.services import projects, registration, runs, views
-from infra.counting import CountingDocuments
 
 OBJECTS = 20_000
 CHUNKS = 21

@@ -70,7 +70,7 @@ def advance(stack, seconds):
 
 @pytest.mark.parametrize("stack", [{"slice_seconds": 0.0}], indirect=True)
 def test_a_purged_queue_fails_the_run(api, s3, storage, stack):
-    """Purged: failed within one sweep after five heartbeats, saying why; a late worker changes nothing; then all heals."""
+    """Failed within one sweep after five heartbeats, saying why; a late worker changes nothing; then all heals."""
     ctx = stack.ctx
     s3.faults({"op": "list", "action": "delay", "ms": 30, "count": -1})
     run = api.sync(storage)["last_sync_job"]
@@ -126,7 +126,7 @@ def test_a_backlog_is_not_a_failure(api, s3, storage, stack):
 
 
 def test_settings_edited_during_a_run(api, s3, storage, stack):
-    """The filter changes in mid-run: the tasks are those of the new filter or were there before; no old worker writes."""
+    """The filter changes in mid-run: the tasks are those of the new filter; no old worker writes."""
     stack.ctx.queue.pause(QUEUE_RUNS)
     api.sync(storage)
     run = api.read(storage)["last_sync_job"]

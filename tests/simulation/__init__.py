@@ -1,1 +1,1 @@
-"""A search through the schedules of the real services: kills, duplicates, lapsing leases, purges, at every port call."""
+"""A search through the schedules of the real services: kills, duplicates, lapsing leases, purges at every port call."""

@@ -144,7 +144,7 @@ class World:
                 target()
             except Killed:
                 return
-            except Exception as error:  # an answer of 500: the message stays
+            except Exception as error:  # noqa: BLE001  an answer of 500: the message stays
                 self.log.append(f"{name}: {type(error).__name__}: {error}")
                 self.due[message] = self.now + 1
                 return
