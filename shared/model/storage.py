@@ -191,6 +191,8 @@ def _check(values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
         try:
             url = urlsplit(endpoint)
             valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
+            # The address is shown to people, so nothing secret may be in it.
+            valid = valid and "@" not in url.netloc and not url.query and not url.fragment
         except ValueError:
             valid = False
         if not valid:

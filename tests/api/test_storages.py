@@ -2,19 +2,19 @@
 
 import pytest
 
-from shared.services import registration
-from tests.api.client import Api
 from infra.bench.s3_process import S3Server
+from shared.services import registration
+from tests.api.client import Api, words
 
-S3_KEYS = (
+S3_KEYS = words(
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "
     "created_at bucket prefix regex_filter use_blob_urls aws_sse_kms_key_id region_name s3_endpoint presign_ttl "
     "recursive_scan project"
-).split()
-LOCAL_KEYS = (
+)
+LOCAL_KEYS = words(
     "id type synchronizable path regex_filter use_blob_urls last_sync last_sync_count last_sync_job status traceback "
     "meta title description created_at recursive_scan project"
-).split()
+)
 
 
 def test_a_fresh_s3_storage(api: Api, s3: S3Server):
@@ -186,7 +186,7 @@ class TestValidate:
         storage = api.s3(project, s3.endpoint)
         named = api.post("/api/storages/s3/validate", {"bucket": "pictures"}, 400)["validation_errors"]
         assert named == {"project": ["This field is required."]}
-        for bad in (True, -1, "x", [1], 1.5, "１"):
+        for bad in (True, -1, "x", [1], 1.5, "\uff11"):
             error = api.post("/api/storages/s3/validate", {"project": project, "id": bad}, 400)
             assert "id" in error["validation_errors"]
         api.post("/api/storages/s3/validate", {"project": project, "id": 999}, 404)
