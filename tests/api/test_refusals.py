@@ -297,6 +297,21 @@ def test_no_body_makes_a_500(api: Api):
     check()
 
 
+def test_no_settings_of_a_bucket_that_answers_make_a_500(api: Api, s3: S3Server):
+    project = api.project()
+    names = words("bucket prefix region_name aws_access_key_id aws_secret_access_key aws_session_token")
+    texts = st.text(max_size=12) | st.sampled_from(["eu-west-1", "pictures", "..", "a/b", "\x7f", "ü", "a\nb"])
+
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.dictionaries(st.sampled_from([*names, "aws_sse_kms_key_id"]), texts, max_size=4))
+    def check(fields: dict[str, str]) -> None:
+        body = {"project": project, "s3_endpoint": s3.endpoint, "bucket": "pictures", **KEYS, **fields}
+        answer = api.http.post("/api/storages/s3/validate", json=body)
+        assert answer.status_code in (200, 400), (body, answer.text)
+
+    check()
+
+
 def test_no_project_body_makes_a_500(api: Api):
     project = api.project()
     names = words("title description label_config expert_instruction show_instruction color maximum_annotations")
