@@ -9,10 +9,11 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.opening import Stores
 from shared.adapters.queues.inprocess import Delivery, InProcessQueue
+from shared.errors import SluiceError
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
-from shared.services.context import QUEUES, Context
+from shared.services.context import QUEUES, SYNC_CHUNK, Context
 from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
 from shared.settings import Settings
@@ -49,14 +50,9 @@ def build(
     """
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
     data = Path(settings.data_dir)
-    # Deployed adapters (Firestore, Cloud Tasks) are chosen here.
+    # The deployed documents (Firestore) are chosen here.
     documents = documents or SqliteDocuments(str(data / "documents.sqlite3"), indexes=load_indexes(INDEXES))
-    queue = queue or InProcessQueue(
-        str(data / "queue.sqlite3"),
-        queues=QUEUES,
-        deliver=lambda delivery: deliver(ctx, delivery),
-        workers=QUEUE_WORKERS,
-    )
+    queue = queue or _queue(settings, lambda delivery: deliver(ctx, delivery))
     vault = Vault.of(settings)
     fetchers: Executor = ThreadPoolExecutor(settings.fetch_parallel, thread_name_prefix="fetch")
     ctx = Context(
@@ -70,6 +66,29 @@ def build(
     )
     tokens.admit_first(documents, tokens.first_token(settings), ctx.clock())
     return ctx
+
+
+def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
+    if settings.queue == "inprocess":
+        file = str(Path(settings.data_dir) / "queue.sqlite3")
+        return InProcessQueue(file, queues=QUEUES, deliver=deliver, workers=QUEUE_WORKERS)
+    if settings.queue != "cloudtasks":
+        raise SluiceError(f"SLUICE_QUEUE={settings.queue!r}: write inprocess or cloudtasks")
+    # Imported here: a laptop starts without Google's libraries.
+    from shared.adapters.queues.cloud_tasks import CloudTasksQueue
+
+    return CloudTasksQueue(
+        project=settings.google_project,
+        location=settings.google_location,
+        queues=QUEUES,
+        target_urls={SYNC_CHUNK: settings.sync_chunk_url},
+        service_account=settings.caller_service_account,
+        audience=settings.caller_audience,
+        prefix=settings.queue_prefix,
+        pool=settings.queue_pool,
+        deadline=settings.function_timeout,
+        endpoint=settings.cloud_tasks_endpoint,
+    )
 
 
 def start(ctx: Context) -> None:

@@ -208,7 +208,7 @@ def poster() -> Post:
             answer = pool.request(
                 method, url, headers=headers, body=body, timeout=seconds, retries=False, redirect=False
             )
-        except urllib3.exceptions.TimeoutError:
+        except urllib3.exceptions.ReadTimeoutError:
             return -DEADLINE_EXCEEDED
         except urllib3.exceptions.HTTPError:
             return -UNAVAILABLE

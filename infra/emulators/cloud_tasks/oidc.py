@@ -32,11 +32,12 @@ class Issuer:
         self.key_set = {"keys": [{**public, "kid": self._kid, "alg": "RS256", "use": "sig"}]}
         """The public key, as a JSON Web Key Set."""
 
-    def token(self, email: str, audience: str, **claims: Any) -> str:
-        """A token; `claims` replace those of a good one."""
+    def token(self, email: str, audience: str, /, **claims: Any) -> str:
+        """A token; `claims` replace those of a good one, None leaves one out."""
         now = int(self._clock())
         good = {"iss": ISSUER, "aud": audience, "azp": email, "sub": email, "email": email, "email_verified": True}
         payload = {**good, "iat": now, "exp": now + LIFE, **claims}
+        payload = {name: value for name, value in payload.items() if value is not None}
         return jwt.encode(payload, self._key, algorithm="RS256", headers={"kid": self._kid})
 
 
