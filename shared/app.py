@@ -49,8 +49,7 @@ def build(
     """
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
     data = Path(settings.data_dir)
-    # Deployed adapters (Firestore, Cloud Tasks) are chosen here.
-    documents = documents or SqliteDocuments(str(data / "documents.sqlite3"), indexes=load_indexes(INDEXES))
+    documents = documents or open_documents(settings)
     queue = queue or InProcessQueue(
         str(data / "queue.sqlite3"),
         queues=QUEUES,
@@ -70,6 +69,20 @@ def build(
     )
     tokens.admit_first(documents, tokens.first_token(settings), ctx.clock())
     return ctx
+
+
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store that the settings name. A vendor's SDK is imported only where it is used."""
+    if settings.documents == "sqlite":
+        path = Path(settings.data_dir) / "documents.sqlite3"
+        return SqliteDocuments(str(path), indexes=load_indexes(INDEXES))
+    if settings.documents == "firestore":
+        if not settings.google_project:
+            raise ValueError("SLUICE_GOOGLE_PROJECT names the project of the Firestore database; it is not set.")
+        from shared.adapters.documents.firestore import FirestoreDocuments
+
+        return FirestoreDocuments(settings.google_project, database=settings.firestore_database)
+    raise ValueError(f"SLUICE_DOCUMENTS={settings.documents!r}: write sqlite or firestore")
 
 
 def start(ctx: Context) -> None:

@@ -33,6 +33,12 @@ class Settings:
     local_files_document_root: str = "/"
     local_files_serving_enabled: bool = False
 
+    # The cloud.
+    documents: str = "sqlite"
+    """The document store: `sqlite` (in the data directory) or `firestore`."""
+    google_project: str = ""
+    firestore_database: str = "(default)"
+
     # Liveness.
     storage_in_progress_timer: float = 10.0
     """Seconds between heartbeats. A lease lives five of these; a run without sign of life for five is judged."""
