@@ -9,7 +9,6 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.opening import Stores
 from shared.adapters.queues.inprocess import Delivery, InProcessQueue
-from shared.errors import SluiceError
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
@@ -49,9 +48,7 @@ def build(
     `documents` and `queue` are chosen by the settings unless given.
     """
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
-    data = Path(settings.data_dir)
-    # The deployed documents (Firestore) are chosen here.
-    documents = documents or SqliteDocuments(str(data / "documents.sqlite3"), indexes=load_indexes(INDEXES))
+    documents = documents or open_documents(settings)
     queue = queue or _queue(settings, lambda delivery: deliver(ctx, delivery))
     vault = Vault.of(settings)
     fetchers: Executor = ThreadPoolExecutor(settings.fetch_parallel, thread_name_prefix="fetch")
@@ -68,12 +65,26 @@ def build(
     return ctx
 
 
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store that the settings name. A vendor's SDK is imported only where it is used."""
+    if settings.documents == "sqlite":
+        path = Path(settings.data_dir) / "documents.sqlite3"
+        return SqliteDocuments(str(path), indexes=load_indexes(INDEXES))
+    if settings.documents == "firestore":
+        if not settings.google_project:
+            raise ValueError("SLUICE_GOOGLE_PROJECT names the project of the Firestore database; it is not set.")
+        from shared.adapters.documents.firestore import FirestoreDocuments
+
+        return FirestoreDocuments(settings.google_project, database=settings.firestore_database)
+    raise ValueError(f"SLUICE_DOCUMENTS={settings.documents!r}: write sqlite or firestore")
+
+
 def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
     if settings.queue == "inprocess":
         file = str(Path(settings.data_dir) / "queue.sqlite3")
         return InProcessQueue(file, queues=QUEUES, deliver=deliver, workers=QUEUE_WORKERS)
     if settings.queue != "cloudtasks":
-        raise SluiceError(f"SLUICE_QUEUE={settings.queue!r}: write inprocess or cloudtasks")
+        raise ValueError(f"SLUICE_QUEUE={settings.queue!r}: write inprocess or cloudtasks")
     # Imported here: a laptop starts without Google's libraries.
     from shared.adapters.queues.cloud_tasks import CloudTasksQueue
 

@@ -33,10 +33,15 @@ class Settings:
     local_files_document_root: str = "/"
     local_files_serving_enabled: bool = False
 
+    # The cloud.
+    documents: str = "sqlite"
+    """The document store: `sqlite` (in the data directory) or `firestore`."""
+    google_project: str = ""
+    firestore_database: str = "(default)"
+
     # The queue, where it is not in this process.
     queue: str = "inprocess"
-    """`inprocess`, or `cloudtasks`: then the five below are needed."""
-    google_project: str = ""
+    """`inprocess`, or `cloudtasks`, which needs the project, the location, the URL of sync_chunk and the account too."""
     google_location: str = ""
     sync_chunk_url: str = ""
     """Where the function is; also the audience of tokens for it."""

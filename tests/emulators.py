@@ -1,10 +1,12 @@
 """Emulators for tests: one of each per session, a skip with the remedy where one is missing, a failure in CI.
 
-A test module that needs one says `from tests.emulators import firestore_emulator` and carries the marker `emulator`.
+The fixtures are there for every test module (`tests/conftest.py` names them); what needs one has the marker `emulator`.
 """
 
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -30,3 +32,17 @@ def firestore_emulator() -> Iterator[Running]:
 def pubsub_emulator() -> Iterator[Running]:
     with running(require(pubsub.find())) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def new_firestore(firestore_emulator: Running, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Opens an empty Firestore: each has a project of its own, which costs nothing."""
+    from shared.adapters.documents.firestore import FirestoreDocuments
+
+    for name, value in firestore_emulator.env.items():
+        monkeypatch.setenv(name, value)
+
+    def open_one(project: str = "", **options: Any) -> FirestoreDocuments:
+        return FirestoreDocuments(project or f"test-{uuid.uuid4().hex[:12]}", **options)
+
+    return open_one
