@@ -41,7 +41,7 @@ class Settings:
 
     # The queue, where it is not in this process.
     queue: str = "inprocess"
-    """`inprocess`, or `cloudtasks`, which needs the project, the location, the URL of sync_chunk and the account too."""
+    """`inprocess`, or `cloudtasks`, which needs project, location, the URL of sync_chunk and the account too."""
     google_location: str = ""
     sync_chunk_url: str = ""
     """Where the function is; also the audience of tokens for it."""
