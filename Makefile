@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve check bench
+.PHONY: help install demo test serve emulators check bench
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -25,6 +25,9 @@ test: $(READY)  ## every test
 
 serve: $(READY)  ## the local stack on port 8080; stays until interrupted
 	$(BIN)/python -m infra.local --port 8080 --data-dir .sluice
+
+emulators: $(READY)  ## servers that stand in for the clouds; prints the variables to export, stays until interrupted
+	$(BIN)/python -m infra.emulators
 
 check: $(READY)  ## format, lint, types, import direction
 	$(BIN)/ruff format --check .

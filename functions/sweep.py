@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.callers import refusal
 from functions.runtime import context
 from shared.log import logger
 from shared.services import sweeping
@@ -26,5 +27,7 @@ def handle(ctx: Context, _headers: Mapping[str, str], _body: bytes) -> int:
 @functions_framework.aio.http
 async def sweep(request: Request) -> Response:
     """The HTTP target."""
+    if refused := await refusal(request, "sweep"):
+        return refused
     status = await run_in_threadpool(handle, context(), request.headers, b"")
     return Response(status_code=status)

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.callers import refusal
 from functions.runtime import context
 from shared.log import logger
 from shared.model.run import Permit
@@ -47,6 +48,8 @@ def parse(body: bytes) -> Permit | None:
 @functions_framework.aio.http
 async def sync_chunk(request: Request) -> Response:
     """The HTTP target."""
+    if refused := await refusal(request, "sync_chunk"):
+        return refused
     body = await request.body()
     status = await run_in_threadpool(handle, context(), request.headers, body)
     return Response(status_code=status)

@@ -21,6 +21,7 @@ from functions import sweep
 from functions.app import create_app
 from functions.runtime import deliver
 from shared import app, log
+from shared.ports import DocumentStore
 from shared.services import recovery, tokens
 from shared.services.context import Context
 from shared.settings import Settings
@@ -65,11 +66,15 @@ def running(
     files_root: str | Path | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
+    store: DocumentStore | None = None,
     **overrides: Any,
 ) -> Iterator[Stack]:
-    """The whole stack, served by threads of this process until the context is left. Port 0: a free one."""
+    """The whole stack, served by threads of this process until the context is left. Port 0: a free one.
+
+    `store` holds the documents, and is closed in the end; if it is not given, the settings choose one.
+    """
     settings = local_settings(data_dir, files_root, **overrides)
-    ctx = app.build(settings, deliver)
+    ctx = app.build(settings, deliver, documents=store)
     try:
         recovery.expire_leases(ctx)
         app.start(ctx)

@@ -12,7 +12,7 @@ from shared.adapters.queues.inprocess import Delivery, InProcessQueue
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
-from shared.services.context import QUEUES, Context
+from shared.services.context import QUEUES, SYNC_CHUNK, Context
 from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
 from shared.settings import PRIVATE_MARK, Settings
@@ -48,16 +48,9 @@ def build(
     `documents` and `queue` are chosen by the settings unless given.
     """
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
-    data = Path(settings.data_dir)
-    (data / PRIVATE_MARK).touch()
-    # Deployed adapters (Firestore, Cloud Tasks) are chosen here.
-    documents = documents or SqliteDocuments(str(data / "documents.sqlite3"), indexes=load_indexes(INDEXES))
-    queue = queue or InProcessQueue(
-        str(data / "queue.sqlite3"),
-        queues=QUEUES,
-        deliver=lambda delivery: deliver(ctx, delivery),
-        workers=QUEUE_WORKERS,
-    )
+    (Path(settings.data_dir) / PRIVATE_MARK).touch()
+    documents = documents or open_documents(settings)
+    queue = queue or _queue(settings, lambda delivery: deliver(ctx, delivery))
     vault = Vault.of(settings)
     fetchers: Executor = ThreadPoolExecutor(settings.fetch_parallel, thread_name_prefix="fetch")
     ctx = Context(
@@ -71,6 +64,43 @@ def build(
     )
     tokens.admit_first(documents, tokens.first_token(settings), ctx.clock())
     return ctx
+
+
+def open_documents(settings: Settings) -> DocumentStore:
+    """The document store that the settings name. A vendor's SDK is imported only where it is used."""
+    if settings.documents == "sqlite":
+        path = Path(settings.data_dir) / "documents.sqlite3"
+        return SqliteDocuments(str(path), indexes=load_indexes(INDEXES))
+    if settings.documents == "firestore":
+        if not settings.google_project:
+            raise ValueError("SLUICE_GOOGLE_PROJECT names the project of the Firestore database; it is not set.")
+        from shared.adapters.documents.firestore import FirestoreDocuments
+
+        return FirestoreDocuments(settings.google_project, database=settings.firestore_database)
+    raise ValueError(f"SLUICE_DOCUMENTS={settings.documents!r}: write sqlite or firestore")
+
+
+def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
+    if settings.queue == "inprocess":
+        file = str(Path(settings.data_dir) / "queue.sqlite3")
+        return InProcessQueue(file, queues=QUEUES, deliver=deliver, workers=QUEUE_WORKERS)
+    if settings.queue != "cloudtasks":
+        raise ValueError(f"SLUICE_QUEUE={settings.queue!r}: write inprocess or cloudtasks")
+    # Imported here: a laptop starts without Google's libraries.
+    from shared.adapters.queues.cloud_tasks import CloudTasksQueue
+
+    return CloudTasksQueue(
+        project=settings.google_project,
+        location=settings.google_location,
+        queues=QUEUES,
+        target_urls={SYNC_CHUNK: settings.sync_chunk_url},
+        service_account=settings.caller_service_account,
+        audience=settings.caller_audience,
+        prefix=settings.queue_prefix,
+        pool=settings.queue_pool,
+        deadline=settings.function_timeout,
+        endpoint=settings.cloud_tasks_endpoint,
+    )
 
 
 def start(ctx: Context) -> None:

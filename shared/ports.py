@@ -151,7 +151,8 @@ class Message(NamedTuple):
     """A task for the queue: POST `body` to `target`, not before `delay` seconds from now.
 
     `queue` is one of the configured queues, `target` a function's name, `name` unique per intent: equal name, equal
-    meaning. `body` is JSON of ids, below 10 KB, and never holds a secret.
+    meaning; a hash, or at least of letters, digits, "-" and "_". `body` is JSON of ids, below 10 KB, and never holds
+    a secret.
     """
 
     queue: str

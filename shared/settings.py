@@ -35,6 +35,40 @@ class Settings:
     local_files_document_root: str = "/"
     local_files_serving_enabled: bool = False
 
+    # The cloud.
+    documents: str = "sqlite"
+    """The document store: `sqlite` (in the data directory) or `firestore`."""
+    google_project: str = ""
+    firestore_database: str = "(default)"
+
+    # The queue, where it is not in this process.
+    queue: str = "inprocess"
+    """`inprocess`, or `cloudtasks`, which needs project, location, the URL of sync_chunk and the account too."""
+    google_location: str = ""
+    sync_chunk_url: str = ""
+    """Where the function is; also the audience of tokens for it."""
+    sweep_url: str = ""
+    caller_service_account: str = ""
+    """The account whose tokens the queue sends, and whom the functions let in."""
+    queue_prefix: str = "sluice"
+    queue_pool: int = 1
+    """Queues per kind of message. Change it only while no sync is under way."""
+    function_timeout: float = 600.0
+    """Time-out of the deployed sync_chunk; the queue gives up an attempt after it."""
+    cloud_tasks_endpoint: str = ""
+    """host:port of a Cloud Tasks server on this machine; empty is Google's."""
+
+    # Who may call sync_chunk and sweep.
+    allowed_callers: str = ""
+    """More service accounts, with commas between: the timer's."""
+    caller_audience: str = ""
+    """Audience of callers' tokens. Empty: the function's own URL."""
+    caller_keys_url: str = "https://www.googleapis.com/oauth2/v3/certs"
+    platform_checks_callers: bool = False
+    """Only where the platform lets nobody in without permission: it takes the signature off a token it checked."""
+    trust_callers: bool = False
+    """Lets everybody call. Only for a machine that nobody else reaches."""
+
     # Liveness.
     storage_in_progress_timer: float = 10.0
     """Seconds between heartbeats. A lease lives five of these; a run without sign of life for five is judged."""

@@ -4,6 +4,9 @@ import pytest
 import structlog
 
 from shared import log
+from tests.emulators import firestore_emulator, new_firestore, pubsub_emulator
+
+__all__ = ["firestore_emulator", "new_firestore", "pubsub_emulator"]
 
 
 @pytest.fixture(autouse=True, scope="session")

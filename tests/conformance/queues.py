@@ -25,6 +25,7 @@ def wait_for_state(harness: Harness, name: str, state: MessageState) -> None:
 
 def pass_by(harness: Harness, label: str) -> None:
     """Later messages on their way: what was due before them would have been delivered by now."""
+    label = label.replace(" ", "-")
     for name in (f"{label}-1", f"{label}-2"):
         assert harness.queue.enqueue(message(harness.two, name))
         wait_for_attempts(harness, name, 1)

@@ -17,10 +17,13 @@ from tests.conformance import documents_limits as limits  # noqa: E402
 from tests.conformance import documents_queries as queries  # noqa: E402
 
 
-@pytest.fixture(params=["sqlite-memory", "sqlite-file"])
+@pytest.fixture(params=["sqlite-memory", "sqlite-file", pytest.param("firestore", marks=pytest.mark.emulator)])
 def documents(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DocumentStore]:
-    path = ":memory:" if request.param == "sqlite-memory" else str(tmp_path / "documents.db")
-    store = SqliteDocuments(path, indexes=queries.INDEXES)
+    if request.param == "firestore":
+        store: DocumentStore = request.getfixturevalue("new_firestore")()
+    else:
+        path = ":memory:" if request.param == "sqlite-memory" else str(tmp_path / "documents.db")
+        store = SqliteDocuments(path, indexes=queries.INDEXES)
     yield store
     store.close()
 

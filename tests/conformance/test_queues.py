@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.queues.inprocess import InProcessQueue
+from tests.conformance.cloud_tasks_harness import cloud_tasks
 from tests.conformance.queue_harness import Handler, Harness
 
 # The suite is no test module by name; its assertions shall explain themselves all the same.
@@ -44,8 +45,12 @@ class InProcessHarness:
         self.queue.close()
 
 
-@pytest.fixture(params=["inprocess", "inprocess-memory"])
+@pytest.fixture(params=["inprocess", "inprocess-memory", "cloudtasks"])
 def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    if request.param == "cloudtasks":
+        with cloud_tasks() as served:
+            yield served
+        return
     harness = InProcessHarness(":memory:" if request.param == "inprocess-memory" else str(tmp_path / "queue.db"))
     yield harness
     harness.queue.close()

@@ -1,97 +1,158 @@
-"""Every query has an index that yields its page without sorting or skipping."""
+"""`infra/firestore.indexes.json` declares what the queries need, and nothing else."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
 
 import pytest
 
-from shared.adapters.documents.indexes import fitting, load_indexes
+from shared.adapters.documents.indexes import Index, load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
+from shared.model.chunk import Chunk
 from shared.model.project import Project
-from shared.ports import Document, Query
-from shared.records.chunks import Chunks
-from shared.records.runs import Hints, Lanes, Runs
-from shared.records.storages import Projects, Storages
-from shared.records.tasks import Tasks
-from shared.services import projects, tokens, trash
-from shared.services.context import Context
-from shared.settings import Settings
+from shared.model.run import Gate, Hint, Lane, Run
+from shared.model.storage import Storage
+from shared.ports import Filter, Query
+from shared.records import chunks, runs, storages, tasks
+from shared.services import tokens, trash
+from tests.indexes import CheckedIndexes, Declared, IndexMissingError
 
-DECLARED = load_indexes(INDEXES)
-
-
-class Recorder:
-    """Keeps what is asked."""
-
-    def __init__(self, documents: SqliteDocuments) -> None:
-        self._documents = documents
-        self.asked: list[Query] = []
-
-    def query(self, query: Query) -> list[Document]:
-        self.asked.append(query)
-        return self._documents.query(query)
-
-    def count(self, query: Query) -> int:
-        self.asked.append(Query(collection=query.collection, where=query.where, order=_ranges(query)))
-        return self._documents.count(query)
-
-    def sum(self, query: Query, fields: Sequence[str]) -> dict[str, int]:
-        self.asked.append(Query(collection=query.collection, where=query.where, order=_ranges(query)))
-        return self._documents.sum(query, fields)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._documents, name)
-
-
-def _ranges(query: Query) -> tuple[str, ...]:
-    """What an aggregate needs of an order: the field that is bounded."""
-    return tuple(dict.fromkeys(item.field for item in query.where if item.op != "=="))
+FOR_SQLITE = {Index("chunks", ("map", "run_seq"))}
+"""It sums several fields at once."""
 
 
 @pytest.fixture
-def recorder():
-    documents = SqliteDocuments(":memory:", indexes=DECLARED)
-    recorder = Recorder(documents)
-    yield recorder
-    for query in recorder.asked:
-        equal = frozenset(item.field for item in query.where if item.op == "==")
-        order = [field for field in query.order if field.removeprefix("-") not in equal]
-        descends = bool(query.order) and query.order[-1].startswith("-")
-        found = fitting(DECLARED, query.collection, equal, order, id_descends=descends)
-        assert found or not (query.where or query.order), f"no index for {query}"
-    assert recorder.asked
-    documents.close()
+def declared():
+    return Declared.load(INDEXES)
 
 
-def test_records(recorder: Recorder):
-    chunks, runs, lanes, hints = Chunks(recorder), Runs(recorder), Lanes(recorder), Hints(recorder)
-    chunks.open("m", 1, after=None, limit=5)
-    chunks.any_open("m", 1)
-    chunks.any_leased("m", 1.0)
-    chunks.in_order("m", after=None, limit=5)
-    chunks.find(("map", "==", "m"), ("start", "<", "a"), order=("-start",), limit=5)
-    chunks.unsettled(5)
-    chunks.failing("m", 1, 5)
-    chunks.sums("m", 1)
-    runs.active(None, 5)
-    lanes.of_run("r")
-    hints.dirty(1.0, 5)
-    Storages(recorder).of_project(1)
-    Projects(recorder).all(after=None, limit=5)
-    tasks = Tasks(recorder)
-    tasks.page(1, after=None, limit=5)
-    tasks.count(1)
-    tasks.totals(1, ("total_annotations", "cancelled_annotations", "total_predictions"))
-    tasks.count_above(1, "total_annotations", 1)
-    tasks.of_key(1, 1, "m", "k")
+@pytest.fixture
+def documents(declared):
+    store = SqliteDocuments(":memory:", indexes=())
+    yield CheckedIndexes(store, declared)
+    store.close()
 
 
-def test_services(recorder: Recorder):
-    settings = Settings(token="t")
-    ctx = Context(documents=recorder, queue=None, settings=settings, open_store=None)  # type: ignore[arg-type]
-    tokens.admit_first(recorder, "t", 1.0)
-    project = Project(id=1, title="One", created_at=1.0)
-    projects.counters(ctx, project)
-    recorder.commit([trash.trash(ctx, maps=["m"], storages=[1], project=1)])
-    assert trash.collect_trash(ctx, 10) == 1
+def every_query(documents):
+    """Each query that the program makes, once. The flows make them too, but may miss one."""
+    chunk, task = chunks.Chunks(documents), tasks.Tasks(documents)
+    chunk.open("m", 1, after=None, limit=5)
+    chunk.any_open("m", 1)
+    chunk.any_leased("m", 1.0)
+    chunk.leased("m", 1.0, 5)
+    chunk.in_order("m", after=None, limit=5)
+    chunk.unsettled(5)
+    chunk.failing("m", 1, 5)
+    chunk.sums("m", 1)
+    chunk.find(("map", "==", "m"), ("start", "<=", "s"), order=("-start",))  # hints.covering
+    runs.Runs(documents).active(("id",), 5)
+    runs.Runs(documents).ended_before(1.0, 5)
+    runs.Lanes(documents).of_run("r")
+    runs.Hints(documents).dirty(1.0, 5)
+    task.page(1, after=None, limit=5)
+    task.count(1)
+    task.of_key(1, 1, "m", "k")
+    counters = ("total_annotations", "cancelled_annotations", "total_predictions")
+    task.totals(1, counters)
+    task.count_above(1, counters[0], 1)
+    storages.Storages(documents).of_project(1)
+    storages.Projects(documents).all(after=None, limit=5)
+    storages.Projects(documents).count()
+    tokens.admit_first(documents, "token", 1.0)
+    documents.query(Query(collection=trash.COLLECTION, order=("since",)))
+    for collection, where in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
+        documents.query(Query(collection=collection, where=where, select=()))
+
+
+def test_every_query_has_its_index_and_every_index_its_query(documents, declared):
+    every_query(documents)
+
+    assert set(declared.composite) - declared.used == FOR_SQLITE
+
+
+def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_them(documents, declared):
+    """Each index costs a write, and one on a time or a position is a hot spot."""
+    every_query(documents)
+    busy = {
+        "chunks": chunks._encode(Chunk(id="c", storage=1, map="m", after="", until=None, start="")),
+        "ledgers": {"map", "blob"},
+        "gates": runs._encode(Gate(id="1", storage=1, project=1, map="m", location="", shape="")),
+        "lanes": runs._encode(Lane(id="1", run="", storage=1, number=0, quiet_since=0.0)),
+        "hints": runs._encode(
+            Hint(id="1", storage=1, map="m", dirty=True, ticket=1, after="", until=None, since=1.0),
+        ),
+        "runs": runs.Runs._to_fields(
+            Run(id="r", storage=1, project=1, seq=1, trigger="api", lanes=1, attempts=1, time_queued=1.0)
+        ),
+        "tasks": {*_task(), *_LATER},
+    }
+    for collection, names in busy.items():
+        exempt = {field for (of, field), orders in declared.overrides.items() if of == collection and not orders}
+        assert exempt == set(names) - {field for of, field in declared.used_fields if of == collection}
+
+
+_LATER = {"source_changed", "drafts"}
+"""What updates add to a task."""
+
+
+def _task():
+    content = dict.fromkeys(
+        [
+            *("digest", "predictions", "annotations", "meta", "allow_skip"),
+            *("total_predictions", "total_annotations", "cancelled_annotations"),
+        ]
+    )
+    origin = tasks.Origin("m", "k", None)
+    return tasks.create(1, project=1, storage=1, origin=origin, version="v", now=0.0, data=b"", **content).data
+
+
+def test_what_is_opaque_or_long_is_not_indexed(declared):
+    """A string is indexed up to 1,500 bytes, bytes too: nobody looks for them."""
+    storage = storages._encode_storage(
+        Storage(id=1, type="s3", project=1, created_at=0, config={}, secrets=b"", meta={})
+    )
+    opaque = {("storages", name) for name, value in storage.items() if isinstance(value, bytes)}
+    long = {("storages", "traceback"), ("runs", "traceback"), ("chunks", "errors")}
+    long |= {("projects", name) for name in ("label_config", "description", "expert_instruction")}
+    assert {name for of, name in long if of == "projects"} <= set(Project.__slots__)
+    assert not [key for key in opaque | long if declared.overrides.get(key, {"?"})]
+
+
+def test_no_more_exemptions_than_a_database_can_have(declared):
+    assert len(declared.overrides) <= 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(collection="chunks", where=(Filter("map", "==", "m"),), order=("-done_seq",)),
+        Query(collection="chunks", where=(Filter("storage", "==", 1),)),
+        Query(collection="chunks", where=(Filter("map", "==", "m"), Filter("owner", "==", ""))),
+        Query(collection="tasks", order=("position",)),
+        Query(collection="tasks", where=(Filter("project", "==", 1),), order=("position",)),
+        Query(collection="runs", order=("time_ended", "active")),
+    ],
+)
+def test_a_query_without_its_index_is_refused(documents, query):
+    """Not declared, exempt, in the other direction, by a part of an index's fields."""
+    with pytest.raises(IndexMissingError, match=query.collection):
+        documents.query(query)
+    if not query.order:
+        with pytest.raises(IndexMissingError):
+            documents.count(query)
+
+
+def test_a_sum_needs_its_field_in_the_index(documents):
+    query = Query(collection="tasks", where=(Filter("project", "==", 1), Filter("deleted", "==", False)))
+    assert documents.sum(query, ["total_annotations"]) == {"total_annotations": 0}
+    with pytest.raises(IndexMissingError):
+        documents.sum(query, ["total_annotations", "row"])
+
+
+def test_exemptions_are_no_indexes_to_sqlite():
+    exempt = {
+        (entry["collectionGroup"], entry["fieldPath"])
+        for entry in json.loads(INDEXES.read_text())["fieldOverrides"]
+        if not entry["indexes"]
+    }
+    assert exempt
+    assert not [index for index in load_indexes(INDEXES) if (index.collection, *index.fields) in exempt]

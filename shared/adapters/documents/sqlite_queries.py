@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.adapters.documents.indexes import Index, fitting
+from shared.adapters.documents.query_rules import bare, check_query, check_where, equal_fields
 from shared.adapters.documents.sqlite_codec import BYTES_MEMBER, escape
 from shared.adapters.documents.values import MAX_INT, MIN_INT, is_collection_name, is_field_name
 from shared.ports import Filter, Query
@@ -36,8 +37,8 @@ class _Term(NamedTuple):
 
 def index_statement(index: Index) -> str:
     """The DDL of a declared index."""
-    columns = [_extract(_bare(field)) + _direction(field) for field in index.fields]
-    terms = [f"collection = '{_collection(index.collection)}'", *(_present(_bare(field)) for field in index.fields)]
+    columns = [_extract(bare(field)) + _direction(field) for field in index.fields]
+    terms = [f"collection = '{_collection(index.collection)}'", *(_present(bare(field)) for field in index.fields)]
     return (
         f'CREATE INDEX "{index.name}" ON documents'
         f" ({', '.join(columns)}, id{_direction(index.fields[-1])}) WHERE {' AND '.join(terms)}"
@@ -46,17 +47,17 @@ def index_statement(index: Index) -> str:
 
 def page_statements(query: Query, indexes: Sequence[Index]) -> Iterator[Statement]:
     """Reads id, revision, fields and bytes; the results, one behind the other, are the page (and what follows it)."""
-    _validate(query)
-    equal = frozenset(item.field for item in query.where if item.op == "==")
+    check_query(query)
+    equal = equal_fields(query.where)
     # What is fixed does not order; SQLite does not see that for expressions.
-    order = [field for field in query.order if _bare(field) not in equal]
+    order = [field for field in query.order if bare(field) not in equal]
     id_descends = bool(query.order) and query.order[-1].startswith("-")
     source = _source(query.collection, fitting(indexes, query.collection, equal, order, id_descends=id_descends))
-    terms = _filters(query, map(_bare, order))
+    terms = _filters(query, map(bare, order))
     select = f"SELECT {_columns(query.select)} FROM {source}"  # noqa: S608 - nothing but checked names
     by_id = "id DESC" if id_descends else "id"
     for more, rest in _segments(query, order, id_descends=id_descends):
-        by = ", ".join([*(_extract(_bare(field)) + _direction(field) for field in rest), by_id])
+        by = ", ".join([*(_extract(bare(field)) + _direction(field) for field in rest), by_id])
         yield _statement(select, [*terms, *more], f" ORDER BY {by}")
 
 
@@ -71,7 +72,8 @@ def sum_statement(query: Query, fields: Sequence[str], indexes: Sequence[Index])
 
 
 def _aggregate(columns: str, query: Query, indexes: Sequence[Index]) -> Statement:
-    equal = frozenset(item.field for item in query.where if item.op == "==")
+    check_where(query.collection, query.where)
+    equal = equal_fields(query.where)
     ranges = list(dict.fromkeys(item.field for item in query.where if item.field not in equal))
     index = fitting(indexes, query.collection, equal, ranges, id_descends=False) or fitting(
         indexes, query.collection, equal, ranges, id_descends=True
@@ -83,16 +85,6 @@ def _aggregate(columns: str, query: Query, indexes: Sequence[Index]) -> Statemen
 def _statement(start: str, terms: Sequence[_Term], end: str = "") -> Statement:
     sql = "".join(f" AND {term.sql}" for term in terms)
     return Statement(start + sql + end, tuple(value for term in terms for value in term.values))
-
-
-def _validate(query: Query) -> None:
-    if query.limit < 1:
-        raise ValueError("A query's limit is at least 1.")
-    for item in query.where:
-        if item.op != "==" and (not query.order or _bare(query.order[0]) != item.field):
-            raise ValueError(f"A query with an inequality on {item.field} orders by it first.")
-    if query.after is not None and len(query.after) != len(query.order) + 1:
-        raise ValueError("A cursor holds a value for each ordered field, and the id.")
 
 
 def _source(collection: str, index: Index | None) -> str:
@@ -118,10 +110,6 @@ def _filters(query: Query, ordered: Iterable[str] = ()) -> list[_Term]:
 
 def _filter(item: Filter) -> _Term:
     name, op, value = item
-    if op not in ("==", "<", "<=", ">", ">="):
-        raise ValueError(f"There is no operator {op!a}.")
-    if op != "==" and value is None:
-        raise ValueError(f"The filter on {name} compares with None, which has no order.")
     term = _equal(name, value) if op == "==" else _compare(name, op, value)
     types = _types(op, value)
     return _Term(f"{term.sql} AND json_type(fields, '$.{name}') {types}", term.values) if types else term
@@ -146,7 +134,7 @@ def _segments(query: Query, order: Sequence[str], *, id_descends: bool) -> list[
     segments: list[tuple[list[_Term], Sequence[str]]] = []
     same: list[_Term] = []
     for position, field in enumerate(order):
-        name, value = _bare(field), values[field]
+        name, value = bare(field), values[field]
         behind: list[tuple[list[_Term], Sequence[str]]] = []
         if not field.startswith("-"):
             term = _Term(f"{_extract(name)} >= {_LEAST}") if value is None else _compare(name, ">", value)
@@ -188,10 +176,6 @@ def _present(name: str) -> str:
 
 def _direction(field: str) -> str:
     return " DESC" if field.startswith("-") else ""
-
-
-def _bare(field: str) -> str:
-    return field.removeprefix("-")
 
 
 def _field(name: str) -> str:

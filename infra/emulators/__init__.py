@@ -1,0 +1,12 @@
+"""Servers that stand in for the clouds on one machine: found, started on a free port, stopped.
+
+`python -m infra.emulators` starts all that are found; tests start what they need (`tests/emulators.py`).
+"""
+
+from infra.emulators import cloud_tasks, firestore, pubsub
+from infra.emulators.process import HOST, Emulator, EmulatorError, Missing, Running, free_port, running
+
+__all__ = ["ALL", "HOST", "Emulator", "EmulatorError", "Missing", "Running", "free_port", "running"]
+
+ALL = (cloud_tasks.find, firestore.find, pubsub.find)
+"""Finds each emulator there is."""

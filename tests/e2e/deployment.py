@@ -1,0 +1,172 @@
+"""The deployed shape on one machine: a process per function, told by environment variables alone where the rest is."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import httpx
+from cryptography.fernet import Fernet
+from google.cloud.tasks_v2 import CloudTasksClient, Queue, RetryConfig
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+from infra.emulators import HOST, Running, free_port
+from infra.emulators.cloud_tasks.oidc import Issuer
+from tests.stack import Api
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT, LOCATION = "sluice-test", "europe-west1"
+QUEUE_ACCOUNT, TIMER_ACCOUNT = (f"{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("queue", "timer"))
+TOKEN = "a-token-for-the-deployment-test-0123456789"
+POOL = 2
+PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
+
+
+class Function:
+    """One `functions-framework` process, over many lives on one port."""
+
+    def __init__(self, target: str, env: dict[str, str], folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://{HOST}:{self.port}"
+        self.log = folder / f"{target}.log"
+        self._command = [sys.executable, "-m", "functions_framework", f"--target={target}", "--asgi"]
+        self._env = {"PATH": os.environ["PATH"], "HOST": HOST, "PORT": str(self.port), **env}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it; a request that comes too early is refused."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def end(self, number: signal.Signals) -> None:
+        """Sends the signal to the process and its workers, and waits for its end."""
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+            self._process.wait(20)
+            self._process = None
+
+    def wait(self) -> None:
+        """Returns once it answers, whatever it answers."""
+        tick = threading.Event()
+        for _ in range(300):
+            try:
+                httpx.get(self.url, timeout=5)
+            except httpx.TransportError:
+                tick.wait(0.1)
+            else:
+                return
+        raise AssertionError(f"{self.url} does not answer:\n{self.log.read_text()[-2000:]}")
+
+
+class Deployment:
+    """All functions, the queue, and the timer, which is called by the test's own thread."""
+
+    def __init__(self, folder: Path, firestore: Running) -> None:
+        self.folder = folder
+        self.key_file = folder / "key.pem"
+        self.env = {
+            **firestore.env,
+            "SLUICE_DOCUMENTS": "firestore",
+            "SLUICE_QUEUE": "cloudtasks",
+            "SLUICE_GOOGLE_PROJECT": PROJECT,
+            "SLUICE_GOOGLE_LOCATION": LOCATION,
+            "SLUICE_QUEUE_POOL": str(POOL),
+            "SLUICE_CALLER_SERVICE_ACCOUNT": QUEUE_ACCOUNT,
+            "SLUICE_ALLOWED_CALLERS": TIMER_ACCOUNT,
+            "SLUICE_SECRET_KEY": Fernet.generate_key().decode(),
+            "SLUICE_TOKEN": TOKEN,
+            "SLUICE_DATA_DIR": str(folder / "data"),
+            "SLUICE_MAX_LANES": "4",
+            "STORAGE_IN_PROGRESS_TIMER": "2",
+        }
+        self.functions: dict[str, Function] = {}
+        self.swept: list[int] = []
+
+    def start(self, endpoint: str, keys_url: str) -> None:
+        """Starts the processes, which learn of each other by their URLs."""
+        env = self.env | {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
+        for target in ("sync_chunk", "sweep", "api"):
+            function = self.functions[target] = Function(target, env, self.folder)
+            env |= {f"SLUICE_{target.upper()}_URL": function.url}
+            function._env.update(env)
+            function.start()
+        for function in self.functions.values():
+            function.wait()
+
+    def sweep(self, issuer: Issuer) -> int:
+        """Calls the timer's function as the timer does; the status of its answer."""
+        url = self.functions["sweep"].url
+        token = issuer.token(TIMER_ACCOUNT, url)
+        return httpx.post(url, headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code
+
+    @contextmanager
+    def sweeping(self, seconds: float) -> Iterator[None]:
+        """Sweeps again and again while the context is entered."""
+        issuer, stop = Issuer(self.key_file), threading.Event()
+
+        def loop() -> None:
+            while not stop.wait(seconds):
+                self.swept.append(self.sweep(issuer))
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def logs(self) -> str:
+        """The end of what every process printed."""
+        return "\n".join(f"== {name}\n{f.log.read_text()[-3000:]}" for name, f in self.functions.items())
+
+
+@contextmanager
+def cloud_tasks_process(folder: Path, key_file: Path) -> Iterator[tuple[str, str]]:
+    """The Cloud Tasks server, with the queues of a deployment; its address and the URL of its keys."""
+    command = [sys.executable, "-m", "infra.emulators.cloud_tasks", "--data", str(folder), "--key", str(key_file)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            endpoint, keys_url = (process.stdout.readline().split(" ")[-1].strip() for _ in range(2))
+            assert keys_url, "the server did not start"
+            create_queues(endpoint)
+            yield endpoint, keys_url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def create_queues(endpoint: str) -> None:
+    """What the deployment's infrastructure code does."""
+    client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(endpoint)))
+    retry = RetryConfig(max_attempts=-1, min_backoff=timedelta(seconds=0.2), max_backoff=timedelta(seconds=5))
+    for kind in ("runs", "events"):
+        for number in range(POOL):
+            queue = Queue(name=f"{PARENT}/queues/sluice-{kind}-{number}", retry_config=retry)
+            client.create_queue(parent=PARENT, queue=queue)
+    client.transport.close()
+
+
+@contextmanager
+def deployed(folder: Path, firestore: Running) -> Iterator[tuple[Deployment, Api]]:
+    """A deployment that serves, and a client of its API."""
+    deployment = Deployment(folder, firestore)
+    with ExitStack() as stack:
+        endpoint, keys_url = stack.enter_context(cloud_tasks_process(folder / "queue", deployment.key_file))
+        try:
+            deployment.start(endpoint, keys_url)
+            api = Api(deployment.functions["api"].url, TOKEN)
+            stack.callback(api.close)
+            yield deployment, api
+        finally:
+            for function in deployment.functions.values():
+                function.end(signal.SIGKILL)

@@ -1,0 +1,63 @@
+"""How long a fresh process takes to have the functions, and what it leaves aside until somebody needs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 1.5
+# functions-framework brings `google.cloud.functions`, which is a few lines of its own.
+VENDORS = ("boto3", "botocore", "azure", "pyarrow", "obstore", "lxml", "grpc", "redis", "jwt", "google.api_core")
+OWN = ("google", "google.cloud", "google.cloud.functions", "google.cloud.functions_v1")
+
+MEASURE = """
+import json, sys, time
+begun = time.perf_counter()
+import main
+print(json.dumps([time.perf_counter() - begun, sorted(sys.modules)]))
+"""
+BUILT = """
+import json, sys
+from functions.runtime import context
+import main
+context()
+print(json.dumps([0.0, sorted(sys.modules)]))
+"""
+
+
+def run(code: str, **env: str) -> tuple[float, set[str]]:
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True, timeout=60)
+    seconds, modules = json.loads(done.stdout)
+    return seconds, set(modules)
+
+
+def loaded(modules: set[str]) -> set[str]:
+    google = {name for name in modules if name.startswith("google.") and not name.startswith(OWN[2:])} - set(OWN)
+    return google | {name for name in VENDORS if name in modules}
+
+
+def test_importing_the_functions_is_quick_and_loads_no_vendor() -> None:
+    runs = [run(MEASURE) for _ in range(3)]
+    best = min(seconds for seconds, _ in runs)
+    print(f"\nimport main: {best:.2f} s (best of {', '.join(f'{seconds:.2f}' for seconds, _ in runs)})")
+    assert loaded(runs[0][1]) == set()
+    assert best < SECONDS
+
+
+def test_a_context_loads_what_its_settings_choose(tmp_path: Path) -> None:
+    embedded = {"SLUICE_DATA_DIR": str(tmp_path), "SLUICE_TOKEN": "a-token-that-is-long-enough"}
+    assert loaded(run(BUILT, **embedded)[1]) == set()
+
+    deployed = {
+        "SLUICE_QUEUE": "cloudtasks",
+        "SLUICE_GOOGLE_PROJECT": "project",
+        "SLUICE_GOOGLE_LOCATION": "europe-west1",
+        "SLUICE_CALLER_SERVICE_ACCOUNT": "queue@project.iam.gserviceaccount.com",
+        "SLUICE_SYNC_CHUNK_URL": "https://example.org/sync_chunk",
+    }
+    found = loaded(run(BUILT, **embedded, **deployed)[1])
+    assert "google.cloud.tasks_v2" in found
+    assert "google.cloud.firestore" not in found
+    assert not found & {"boto3", "botocore", "pyarrow", "obstore", "lxml", "azure"}

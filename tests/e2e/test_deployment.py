@@ -1,0 +1,51 @@
+"""The deployed shape: separate processes per function, Firestore and Cloud Tasks between them, one of them killed."""
+
+import signal
+import threading
+import time
+
+import httpx
+import pytest
+
+from infra.bench.s3_process import s3_server
+from tests.e2e.deployment import deployed
+from tests.emulators import firestore_emulator  # noqa: F401
+
+OBJECTS = 5_000
+
+pytestmark = pytest.mark.emulator
+
+
+def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_path):  # noqa: F811
+    """5,000 objects, the worker's processes killed with -9 on the way: a task per object, none twice."""
+    pause = threading.Event()
+    with s3_server() as s3, deployed(tmp_path, firestore_emulator) as (cloud, api), cloud.sweeping(2.0):
+        s3.fill("bucket", OBJECTS, prefix="images/")
+        project = api.project()
+        storage = api.s3_storage(project, s3.endpoint, prefix="images")
+        begun = time.monotonic()
+        api.sync(storage)
+        while not 500 <= (api.read(storage)["last_sync_count"] or 0) < OBJECTS:
+            assert api.read(storage)["status"] in {"queued", "in_progress"}, cloud.logs()
+            assert time.monotonic() - begun < 60, cloud.logs()
+            pause.wait(0.05)
+        worker = cloud.functions["sync_chunk"]
+        worker.end(signal.SIGKILL)
+        killed_at = time.monotonic() - begun
+        assert api.read(storage)["status"] == "in_progress"
+        worker.start()
+
+        ended = api.wait(storage, 120)
+
+        print(f"\nkilled after {killed_at:.1f} s, completed after {time.monotonic() - begun:.1f} s")
+        assert ("completed", OBJECTS, None) == (ended["status"], ended["last_sync_count"], ended["traceback"])
+        keys = [task["storage_filename"] for task in api.tasks(project)]
+        assert sorted(s3.keys("bucket")) == sorted(keys)
+        assert set(cloud.swept) == {200}
+
+
+def test_only_queue_and_timer_may_call(firestore_emulator, tmp_path):  # noqa: F811
+    with deployed(tmp_path, firestore_emulator) as (cloud, api):
+        assert api.project() > 0
+        for name, status in (("sync_chunk", 401), ("sweep", 401)):
+            assert httpx.post(cloud.functions[name].url, json={}).status_code == status
