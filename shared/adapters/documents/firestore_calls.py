@@ -24,7 +24,7 @@ _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.keepalive_time_ms", 30_000),
 ]
-READ_SECONDS = 30.0
+READ_SECONDS = 20.0
 COMMIT_SECONDS = 30.0
 _ROLLBACK_SECONDS = 5.0
 _READS = 4
