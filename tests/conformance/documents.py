@@ -3,6 +3,7 @@
 An adapter's test module derives from these classes and gives a fixture `documents`: a store without documents.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,16 @@ class ReadContract:
         content = bytes(range(256)) * 3500
         put(documents, A, content=content, more=b"x", empty=b"")
         assert data_of(documents, A) == {"content": content, "more": b"x", "empty": b""}
+
+    def test_nested_and_deep_content_is_bytes(self, documents: DocumentStore) -> None:
+        """What no store takes as fields: arrays in arrays, depth, any key, integers of any size."""
+        deep: Any = {"": 2**80, "__x__": [[[1.5, None], []], {"a.b": {}}]}
+        for _ in range(200):
+            deep = {"points": [[0, 1], [deep]]}
+        put(documents, A, data=json.dumps(deep).encode())
+        found = data_of(documents, A)
+        assert found is not None
+        assert json.loads(found["data"]) == deep
 
     @pytest.mark.parametrize("name", ["é\U0001f600", " ", "a b?#%", "'\"\\", "-", "x" * 1500])
     def test_ids_are_any_text(self, documents: DocumentStore, name: str) -> None:

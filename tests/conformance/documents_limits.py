@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -136,6 +138,22 @@ class ConcurrencyContract:
 
         in_threads(*[increment] * self.threads)
         assert data_of(documents, A) == {"n": self.threads * self.increments}
+
+    def test_each_revision_has_one_winner(self, documents: DocumentStore) -> None:
+        """20 threads read a revision and write on top of it at the same time; then again."""
+        revision = put(documents, A, by=-1)
+        for _ in range(3):
+            won: list[tuple[int, str]] = []
+
+            def swap(name: int, old: str = revision, won: list[tuple[int, str]] = won) -> None:
+                with suppress(CommitRefusedError):
+                    won += [(name, new) for new in documents.commit([Update(A, {"by": name}, old)])]
+
+            in_threads(*(partial(swap, name) for name in range(20)))
+            ((winner, revision),) = won
+            found = documents.get(A)
+            assert found is not None
+            assert (found.data["by"], found.revision) == (winner, revision)
 
     def test_one_of_two_creators_wins(self, documents: DocumentStore) -> None:
         refs = [Ref("things", f"{n}") for n in range(5)]

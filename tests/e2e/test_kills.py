@@ -2,6 +2,7 @@
 
 import random
 import threading
+import uuid
 
 import pytest
 
@@ -18,12 +19,22 @@ def s3():
         yield running
 
 
-def test_five_kills_during_a_sync(s3, tmp_path):
+@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulator)])
+def env(request):
+    """The variables that choose where documents are."""
+    if request.param == "sqlite":
+        return {}
+    emulator = request.getfixturevalue("firestore_emulator")
+    return {"SLUICE_DOCUMENTS": "firestore", "SLUICE_GOOGLE_PROJECT": f"kills-{uuid.uuid4().hex[:12]}", **emulator.env}
+
+
+def test_five_kills_during_a_sync(s3, tmp_path, env):
     """20,000 objects, five kills, no user action: completed, a task per object, none twice, the right count."""
+    s3.drop("bucket")
     s3.fill("bucket", OBJECTS, prefix="images/")
     rng = random.Random(20_261_122)
     pause = threading.Event()
-    with server(tmp_path / "data", tmp_path) as sluice:
+    with server(tmp_path / "data", tmp_path, **env) as sluice:
         api = sluice.start()
         project = api.project()
         storage = api.s3_storage(project, s3.endpoint, prefix="images")

@@ -6,23 +6,21 @@ from functions.runtime import deliver
 from infra.counting import CountingDocuments
 from infra.local import local_settings
 from shared import app
-from shared.adapters.documents.indexes import load_indexes
-from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.model.providers import S3
 from shared.services import projects, registration, runs, views
 
-OBJECTS = 20_000
-CHUNKS = 21
+
+@pytest.fixture
+def ctx(tmp_path, store):
+    ctx = app.build(local_settings(tmp_path / "data", tmp_path), deliver, documents=CountingDocuments(store))
+    yield ctx
+    app.close(ctx)
 
 
 @pytest.fixture
-def ctx(tmp_path):
-    settings = local_settings(tmp_path / "data", tmp_path)
-    (tmp_path / "data").mkdir()
-    inner = SqliteDocuments(str(tmp_path / "data" / "documents.sqlite3"), indexes=load_indexes(app.INDEXES))
-    ctx = app.build(settings, deliver, documents=CountingDocuments(inner))
-    yield ctx
-    app.close(ctx)
+def objects(request):
+    """How many: enough for the promise to show, and fewer where the server is slow."""
+    return 5_000 if request.node.get_closest_marker("emulator") else 20_000
 
 
 def sync(ctx, storage):
@@ -35,28 +33,30 @@ def sync(ctx, storage):
     return views.storage_info(ctx, stored.value)
 
 
-def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3):
-    """20,000 objects, second sync: 0 created, 20,000 existed, documents in proportion to chunks, no object fetched."""
-    s3.fill("bucket", OBJECTS, prefix="images/")
+def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3, objects):
+    """Second sync of so many objects: 0 created, all existed, documents in proportion to chunks, no object fetched."""
+    most_chunks = objects // 1_000 + 1
+    s3.drop("bucket")
+    s3.fill("bucket", objects, prefix="images/")
     project = projects.create(ctx, {"title": "project"}, user=1)
     settings = {"bucket": "bucket", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     settings |= {"project": project.id, "prefix": "images", "recursive_scan": True, "use_blob_urls": True}
     storage = registration.create(ctx, S3, settings)
     first = sync(ctx, storage.id)
-    assert ("completed", OBJECTS) == (first.status, first.last_sync_count)
+    assert ("completed", objects) == (first.status, first.last_sync_count)
     ctx.documents.reset()
     s3.reset()
 
     second = sync(ctx, storage.id)
 
-    assert ("completed", 0, OBJECTS) == (second.status, second.last_sync_count, second.meta["tasks_existed"])
+    assert ("completed", 0, objects) == (second.status, second.last_sync_count, second.meta["tasks_existed"])
     writes, reads, lanes = ctx.documents.writes, ctx.documents.reads, ctx.settings.max_lanes
     assert 0 == writes["tasks"] == reads["tasks"]
     assert 0 == writes["ledgers"]
-    assert CHUNKS >= reads["ledgers"]
-    assert 2 * CHUNKS >= writes["chunks"]
-    assert sum(writes.values()) <= 2 * CHUNKS + 4 * lanes + 20
-    assert sum(reads.values()) <= 12 * CHUNKS + 12 * lanes + 40, reads
+    assert most_chunks >= reads["ledgers"]
+    assert 2 * most_chunks >= writes["chunks"]
+    assert sum(writes.values()) <= 2 * most_chunks + 4 * lanes + 20
+    assert sum(reads.values()) <= 12 * most_chunks + 12 * lanes + 40, reads
     operations = s3.stats()["ops"]
     assert 0 == operations.get("get", 0)
-    assert 2 * CHUNKS >= operations["list"]
+    assert 2 * most_chunks >= operations["list"]

@@ -25,6 +25,7 @@ from shared.records.runs import gates
 from shared.services import hints, runs, status, sweeping, syncing
 from shared.services.context import Context
 from shared.settings import Settings
+from tests.indexes import CheckedIndexes
 
 PROJECT, STORAGE = 1, 7
 
@@ -273,6 +274,7 @@ class SteppedDocuments:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.checked = CheckedIndexes(world.documents)
 
     def get(self, ref: Ref) -> Document | None:
         self.world.step(f"get {ref.collection}")
@@ -284,15 +286,15 @@ class SteppedDocuments:
 
     def query(self, query: Query) -> list[Document]:
         self.world.step(f"query {query.collection}")
-        return self.world.documents.query(query)
+        return self.checked.query(query)
 
     def count(self, query: Query) -> int:
         self.world.step("count")
-        return self.world.documents.count(query)
+        return self.checked.count(query)
 
     def sum(self, query: Query, fields: Sequence[str]) -> dict[str, int]:
         self.world.step("sum")
-        return self.world.documents.sum(query, fields)
+        return self.checked.sum(query, fields)
 
     def commit(self, writes: Sequence[Write], checks: Sequence[Check] = ()) -> list[str]:
         self.world.step("commit " + ",".join(sorted({write.ref.collection for write in writes})))

@@ -33,8 +33,7 @@ class FirestoreDocuments:
         if not project:
             raise ValueError("Firestore needs the id of a Google Cloud project.")
         self._names = wire.Names(project, database)
-        self._channel = channel if channel is not None else open_channel()
-        self._calls = Calls(self._channel, self._names.database)
+        self._calls = Calls(channel if channel is not None else open_channel(), self._names.database)
 
     def get(self, ref: Ref) -> Document | None:
         """One document, or None."""
@@ -87,7 +86,7 @@ class FirestoreDocuments:
 
     def close(self) -> None:
         """Closes the channel."""
-        self._channel.close()
+        self._calls.close()
 
     def _batch(self, messages: Sequence[Any], writes: Sequence[Write]) -> Any:
         request = wire.CommitRequest(database=self._names.database, writes=messages)

@@ -3,8 +3,8 @@
 import os
 import random
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -24,7 +24,7 @@ _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.keepalive_time_ms", 30_000),
 ]
-READ_SECONDS = 30.0
+READ_SECONDS = 20.0
 COMMIT_SECONDS = 30.0
 _ROLLBACK_SECONDS = 5.0
 _READS = 4
@@ -60,6 +60,8 @@ class Calls:
     """
 
     def __init__(self, channel: grpc.Channel, database: str) -> None:
+        self._channel = channel
+        self._closed = False
         self._metadata = [
             ("google-cloud-resource-prefix", database),
             ("x-goog-request-params", f"database={quote(database, safe='')}"),
@@ -72,17 +74,23 @@ class Calls:
         self._commit = self._bind(channel.unary_unary, "Commit", wire.CommitResponse)
         self._rollback = self._bind(channel.unary_unary, "Rollback", None)
 
+    def close(self) -> None:
+        """Closes the channel; every call fails from now on."""
+        self._closed = True
+        self._channel.close()
+
     def get(self, request: Any) -> list[Any]:
         """All answers to a look-up."""
-        return _read(lambda: self.get_once(request))
+        return self._read(lambda: self.get_once(request))
 
     def get_once(self, request: Any) -> list[Any]:
         """As `get`, tried once and with gRPC's own errors: for a look-up that begins a transaction."""
-        return list(self._get(request, timeout=READ_SECONDS, metadata=self._metadata))
+        with self._open():
+            return list(self._get(request, timeout=READ_SECONDS, metadata=self._metadata))
 
     def query(self, request: Any) -> list[Any]:
         """All answers to a query; the last may hold no document."""
-        return _read(lambda: list(self._query(request, timeout=READ_SECONDS, metadata=self._metadata)))
+        return self._read(lambda: list(self._query(request, timeout=READ_SECONDS, metadata=self._metadata)))
 
     def aggregate(self, requests: list[Any]) -> list[Any]:
         """The answer to each request; they run at the same time."""
@@ -91,11 +99,12 @@ class Calls:
             started = [self._aggregate(one, timeout=READ_SECONDS, metadata=self._metadata) for one in requests]
             return [list(answers)[-1] for answers in started]
 
-        return _read(run)
+        return self._read(run)
 
     def commit(self, request: Any) -> Any:
         """Commits, once. Raises gRPC's own errors."""
-        return self._commit(request, timeout=COMMIT_SECONDS, metadata=self._metadata)
+        with self._open():
+            return self._commit(request, timeout=COMMIT_SECONDS, metadata=self._metadata)
 
     def rollback(self, request: Any) -> None:
         """Gives up a transaction's locks. They lapse by themselves, so it is tried once."""
@@ -110,15 +119,22 @@ class Calls:
             response_deserializer=answer.FromString if answer else None,
         )
 
+    def _read(self, call: Callable[[], T]) -> T:
+        for attempt in range(_READS):
+            try:
+                with self._open():
+                    return call()
+            except grpc.RpcError as error:
+                if error.code() not in PASSING or attempt == _READS - 1:
+                    raise read_error(error) from error
+                pause(attempt)
+        raise AssertionError("unreachable")
 
-def _read(call: Callable[[], T]) -> T:
-    for attempt in range(_READS):
+    @contextmanager
+    def _open(self) -> Iterator[None]:
         try:
-            return call()
-        except grpc.RpcError as error:
-            if error.code() not in PASSING or attempt == _READS - 1:
-                raise read_error(error) from error
-            pause(attempt)
-        except ValueError as error:  # so says gRPC of a channel that was closed
-            raise DocumentsUnavailableError("The document store was closed.", detail=str(error)) from error
-    raise AssertionError("unreachable")
+            yield
+        except ValueError as error:
+            if not self._closed:
+                raise
+            raise DocumentsUnavailableError("The document store was closed.") from error

@@ -16,7 +16,7 @@ from shared.ports import Ref, Update, Write
 
 _Code = grpc.StatusCode
 PASSING = frozenset(
-    (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED, _Code.ABORTED, _Code.INTERNAL, _Code.RESOURCE_EXHAUSTED)
+    (_Code.UNAVAILABLE, _Code.DEADLINE_EXCEEDED, _Code.ABORTED, _Code.INTERNAL, _Code.UNKNOWN, _Code.RESOURCE_EXHAUSTED)
 )
 """A read that ended so is tried again."""
 _REFUSED = frozenset((_Code.ALREADY_EXISTS, _Code.NOT_FOUND, _Code.FAILED_PRECONDITION, _Code.ABORTED))
