@@ -1,0 +1,14 @@
+"""Emulators of object stores for tests, see `tests.emulators`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.emulators import Running, gcs, running
+from tests.emulators import require
+
+
+@pytest.fixture(scope="session")
+def gcs_emulator() -> Iterator[Running]:
+    with running(require(gcs.find())) as emulator:
+        yield emulator
