@@ -113,7 +113,7 @@ class ObjectStoreContract(ListingContract):
         assert keys_of(store, prefix=key)[:1] == [key]
         newer = store.write(key, b"newer", content_type="text/plain")
         assert store.read(key, newer) == b"newer"
-        for limits in ({}, {"offset": 1, "length": 2}):
+        for limits in ({}, {"offset": 1, "length": 2}) if place.versioned else ():
             with pytest.raises(VersionMismatchError):
                 store.read(key, version, **limits)
         assert key not in keys_of(store, after=key)
@@ -185,6 +185,8 @@ class ObjectStoreContract(ListingContract):
         assert store.read("empty", empty, offset=offset, length=length) == b""
 
     def test_a_replaced_object_is_not_read(self, place: Place, store: ObjectStore) -> None:
+        if not place.versioned:
+            pytest.skip("this store has no versions")
         old = store.write("object", b"first", content_type="text/plain")
         new = store.write("object", b"other", content_type="text/plain")
         assert old != new
@@ -194,7 +196,9 @@ class ObjectStoreContract(ListingContract):
         assert store.read("object", new) == b"other"
         assert store.stat("object").version == new
 
-    def test_versions_differ_whenever_the_content_does(self, store: ObjectStore) -> None:
+    def test_versions_differ_whenever_the_content_does(self, place: Place, store: ObjectStore) -> None:
+        if not place.versioned:
+            pytest.skip("this store has no versions")
         versions = [store.write("object", str(i).encode(), content_type="text/plain") for i in range(10)]
         assert len(set(versions)) == len(versions)
 

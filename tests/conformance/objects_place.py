@@ -94,6 +94,7 @@ class Place:
     """A store, and a way to change what is in it that is not the store's own (where there is one).
 
     `supports` tells which keys can exist there; `missing` is a store whose bucket is not there, None if that can't be.
+    Without `versioned`, nothing tells the contents apart that an object has had.
     """
 
     store: ObjectStore
@@ -102,6 +103,7 @@ class Place:
     put_many: Callable[[Mapping[str, bytes]], object] | None = None
     supports: Callable[[str], bool] = lambda key: True
     missing: ObjectStore | None = None
+    versioned: bool = True
 
     def fill(self, keys: Sequence[str]) -> None:
         """Puts objects whose content is their key."""

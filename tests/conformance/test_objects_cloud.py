@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+import redis
+from azure.storage.blob import ContainerClient
 
 from infra.bench.s3_process import GcsServer, gcs_server
 from infra.emulators import Running
+from infra.emulators.azurite import ACCOUNT, KEY
+from shared.adapters.objects.azure import AzureObjects
 from shared.adapters.objects.gcs import GcsObjects
+from shared.adapters.objects.redis import RedisObjects
 from tests.conformance.objects import ListingContract, ObjectStoreContract
 from tests.conformance.objects_place import Place
-from tests.emulators_buckets import gcs_emulator
+from tests.emulators_buckets import azure_emulator, gcs_emulator, redis_emulator
 
-__all__ = ["gcs_emulator"]
+__all__ = ["azure_emulator", "gcs_emulator", "redis_emulator"]
 
 buckets = (f"bucket-{i}" for i in count())
 
@@ -93,3 +98,70 @@ class TestFakeGcs(ObjectStoreContract):
 
     test_many_objects_come_in_pages = None  # type: ignore[assignment]
     test_a_listing_survives_changes_between_its_pages = None  # type: ignore[assignment]
+
+
+def azure_place(emulator: Running) -> Iterator[Place]:
+    """Azurite writes some 200 blobs a second, so the tests with thousands are left out."""
+    name, endpoint = next(buckets), f"{emulator.url}/{ACCOUNT}"
+    with ContainerClient(endpoint, name, credential={"account_name": ACCOUNT, "account_key": KEY}) as container:
+        container.create_container()
+        store = AzureObjects(name, account_name=ACCOUNT, account_key=KEY, endpoint=endpoint)
+        place = Place(
+            store=store,
+            put=lambda key, body: store.write(key, body, content_type="text/plain"),
+            remove=store.delete,
+            supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
+            missing=AzureObjects(f"{name}-missing", account_name=ACCOUNT, account_key=KEY, endpoint=endpoint),
+        )
+        yield place
+        close(place)
+        container.delete_container()
+
+
+@pytest.mark.emulator
+class TestAzure(ObjectStoreContract):
+    @pytest.fixture
+    def place(self, azure_emulator: Running) -> Iterator[Place]:
+        yield from azure_place(azure_emulator)
+
+    test_many_objects_come_in_pages = None  # type: ignore[assignment]
+    test_a_listing_survives_changes_between_its_pages = None  # type: ignore[assignment]
+
+
+@pytest.mark.emulator
+class TestAzureInSmallPages(ListingContract):
+    @pytest.fixture
+    def place(self, azure_emulator: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+        monkeypatch.setattr("shared.adapters.objects.azure.PAGE", 3)
+        yield from azure_place(azure_emulator)
+
+
+def redis_place(emulator: Running) -> Iterator[Place]:
+    """Database 0, which is not "no database"."""
+    with redis.Redis(port=emulator.port, db=0) as client:
+        client.flushdb()
+        place = Place(
+            store=RedisObjects("127.0.0.1", port=str(emulator.port), db=0),
+            put=client.set,
+            put_many=lambda objects: client.mset(objects),
+            remove=client.delete,
+            versioned=False,
+        )
+        yield place
+        close(place)
+
+
+@pytest.mark.emulator
+class TestRedis(ObjectStoreContract):
+    @pytest.fixture
+    def place(self, redis_emulator: Running) -> Iterator[Place]:
+        yield from redis_place(redis_emulator)
+
+
+@pytest.mark.emulator
+class TestRedisInSmallPages(ListingContract):
+    @pytest.fixture
+    def place(self, redis_emulator: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+        monkeypatch.setattr("shared.adapters.objects.redis.PAGE", 3)
+        monkeypatch.setattr("shared.adapters.objects.redis.SCAN_COUNT", 1)
+        yield from redis_place(redis_emulator)
