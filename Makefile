@@ -23,7 +23,7 @@ demo: $(READY)  ## the main job on real images: sync, sync again, count
 	$(BIN)/python -m infra.demo
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 serve: $(READY)  ## the local stack on port 8080; stays until interrupted
 	$(BIN)/python -m infra.local --port 8080 --data-dir .sluice

@@ -100,7 +100,8 @@ def _sweeping(ctx: Context) -> Iterator[None]:
 
 @contextmanager
 def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
-    with socket.socket() as listening:
+    # Naming the protocol makes asyncio switch Nagle off: 40 ms less for each answer.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)  # a client that comes before the server thread waits instead of being refused

@@ -15,7 +15,7 @@ from shared.services import tokens
 from shared.services.context import QUEUES, Context
 from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
-from shared.settings import Settings
+from shared.settings import PRIVATE_MARK, Settings
 
 INDEXES = Path(__file__).resolve().parent.parent / "infra" / "firestore.indexes.json"
 QUEUE_WORKERS = 4
@@ -49,6 +49,7 @@ def build(
     """
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
     data = Path(settings.data_dir)
+    (data / PRIVATE_MARK).touch()
     # Deployed adapters (Firestore, Cloud Tasks) are chosen here.
     documents = documents or SqliteDocuments(str(data / "documents.sqlite3"), indexes=load_indexes(INDEXES))
     queue = queue or InProcessQueue(
@@ -86,6 +87,7 @@ def maintain(ctx: Context) -> None:
 
 def close(ctx: Context) -> None:
     """Ends deliveries, waits for what is under way, and releases every connection."""
+    ctx.stopping = True
     ctx.queue.close()
     if ctx.fetchers is not None:
         ctx.fetchers.shutdown()

@@ -11,6 +11,8 @@ from typing import Any, get_type_hints
 COMPATIBLE_PREFIXES = ("LABEL_STUDIO_", "HEARTEX_", "")
 """Where Label Studio's users already have these variables; looked up in this order."""
 OWN_PREFIX = "SLUICE_"
+PRIVATE_MARK = ".sluice-data"
+"""A file of this name makes its folder private, as data directories are: no storage lists or reads what lies in it."""
 BARE_NAMES = {
     "storage_in_progress_timer": "STORAGE_IN_PROGRESS_TIMER",
     "local_files_document_root": "LOCAL_FILES_DOCUMENT_ROOT",

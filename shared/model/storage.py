@@ -232,6 +232,8 @@ def _check_url(text: str) -> str:
     try:
         url = urlsplit(text)
         valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
+        # The address is shown to people, so nothing secret may be in it.
+        valid = valid and "@" not in url.netloc and not url.query and not url.fragment
     except ValueError:
         valid = False
     return "" if valid else "Not a valid URL: write it like https://minio.example.org:9000."

@@ -74,7 +74,7 @@ class Batcher:
             )
         settings = self.ctx.settings
         full = self._creates >= settings.batch_writes - ROOM or self._bytes >= settings.batch_bytes
-        if full or self.ctx.clock() >= self.deadline:
+        if full or self.ctx.out_of_time(self.deadline):
             self.flush()
 
     def flush(self, *, done: bool = False) -> None:
@@ -133,7 +133,7 @@ class Batcher:
         self, writes: Sequence[Create | Update], ledger: Ledger, counts: Counts, *, done: bool = False
     ) -> None:
         changes: dict[str, object] = {"errors": self._errors(ledger)}
-        stopping = not done and self.ctx.clock() >= self.deadline
+        stopping = not done and self.ctx.out_of_time(self.deadline)
         if done:
             changes |= {"done_seq": self.holding.gate.value.run_seq, "unsettled": False}
         if done or stopping:

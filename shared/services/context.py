@@ -53,6 +53,9 @@ class Context:
     vault: Vault = field(default_factory=Vault.throwaway)
     """Encrypts the credentials of storages."""
 
+    stopping: bool = False
+    """Set when the process is about to end: workers stop at the next batch boundary."""
+
     projects: Projects = field(init=False)
     storages: Storages = field(init=False)
     gates: Collection[Gate] = field(init=False)
@@ -62,6 +65,10 @@ class Context:
     chunks: Chunks = field(init=False)
     ledgers: Ledgers = field(init=False)
     tasks: Tasks = field(init=False)
+
+    def out_of_time(self, deadline: float) -> bool:
+        """Whether work has to stop at the next boundary."""
+        return self.stopping or self.clock() >= deadline
 
     def __post_init__(self) -> None:
         self.projects = Projects(self.documents)

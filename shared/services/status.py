@@ -36,15 +36,16 @@ def judge(ctx: Context, gate: Stored[Gate]) -> None:
     if run is None:
         return
     now = ctx.clock()
-    members = ctx.lanes.of_run(run.value.id)  # read before the queue is asked: the verdict checks these revisions
     if ctx.chunks.any_leased(gate.value.map, now):
         return
+    members = ctx.lanes.of_run(run.value.id)
     if any(lane.value.confirmed < lane.value.ticket for lane in members):
         return  # enqueueing is owed, not lost
     quiet_since = max([run.value.time_queued, run.value.time_last_ping, *(lane.value.quiet_since for lane in members)])
+    if now - quiet_since <= ctx.settings.stale_after:
+        return
     # Read the lanes, ask the queue, commit: the verdict checks the lanes, so one that moved on refuses it.
-    states = [ctx.queue.state(QUEUE_RUNS, lanes.message_name(lane.value)) for lane in members]
-    reason = _reason(states) if now - quiet_since > ctx.settings.stale_after else ""
+    reason = _reason([ctx.queue.state(QUEUE_RUNS, lanes.message_name(lane.value)) for lane in members])
     if reason and runs.fail(ctx, gate, reason, [lane.check for lane in members]):
         logger.warning("run is stale", action="run.stale", storage=gate.value.storage, run=run.value.id)
 

@@ -64,7 +64,7 @@ def work(ctx: Context, permit: Permit) -> bool:
             ping(ctx, permit.run)
             first = False
         walk = sync_held(ctx, holding, walk, deadline)
-        if ctx.clock() >= deadline:
+        if ctx.out_of_time(deadline):
             return False
 
 
@@ -168,7 +168,7 @@ class ChunkSync:
             for info in page:
                 if (last := pending.add(info)) is not None:
                     self._spin_off(last)
-            if self.ctx.clock() >= self.deadline and self.holding.chunk.after != chunk.after:
+            if self.ctx.out_of_time(self.deadline) and self.holding.chunk.after != chunk.after:
                 self.holding.commit(lease_until=0.0, crashes=0, tries=0)
                 return None
         return pending

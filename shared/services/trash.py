@@ -38,8 +38,7 @@ def collect_trash(ctx: Context, limit: int) -> int:
     """
     removed = 0
     for item in ctx.documents.query(Query(collection=COLLECTION, order=("since",), limit=20)):
-        for collection, where in _contents(item.data):
-            query = Query(collection=collection, where=where, limit=SLICE, select=())
+        for query in _contents(item.data):
             removed += _remove_all(ctx, query, limit - removed)
         if removed >= limit:
             break  # perhaps all of it is gone; the next call finds out
@@ -53,17 +52,19 @@ def collect_trash(ctx: Context, limit: int) -> int:
     return removed
 
 
-def _contents(item: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Filter, ...]]]:
-    """Collections and filters of everything that goes with a piece of trash."""
+def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
+    """Queries for everything that goes with a piece of trash."""
     for storage_map in item["maps"]:
         for collection in ("ledgers", "chunks", "hints"):
-            yield collection, (Filter("map", "==", storage_map),)
+            yield Query(collection=collection, where=(Filter("map", "==", storage_map),), select=())
     for storage in item["storages"]:
         for collection in ("lanes", "runs"):
-            yield collection, (Filter("storage", "==", storage),)
+            yield Query(collection=collection, where=(Filter("storage", "==", storage),), select=())
     if item["project"] is not None:
         for deleted in (False, True):
-            yield "tasks", (Filter("project", "==", item["project"]), Filter("deleted", "==", deleted))
+            where = (Filter("project", "==", item["project"]), Filter("deleted", "==", deleted))
+            # In the order of an index that is there anyway.
+            yield Query(collection="tasks", where=where, order=("position",), select=())
 
 
 def _remove_all(ctx: Context, query: Query, limit: int) -> int:

@@ -15,6 +15,10 @@ CONFIG = """<View><Image name="img" value="$image"/><Choices name="ch" toName="i
 <Choice value="cat"/><Choice value="dog" alias="d"/></Choices></View>"""
 
 
+def words(text: str) -> list[str]:
+    return text.split()
+
+
 @dataclass
 class Api:
     ctx: Context

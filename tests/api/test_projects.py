@@ -3,9 +3,9 @@
 import pytest
 
 from shared.services.trash import collect_trash
-from tests.api.client import CONFIG, Api
+from tests.api.client import CONFIG, Api, words
 
-KEYS = (
+KEYS = words(
     "id title description label_config expert_instruction show_instruction show_skip_button enable_empty_annotation "
     "show_annotation_history organization color maximum_annotations is_published model_version is_draft created_by "
     "created_at min_annotations_to_start_training start_training_on_annotation_update show_collab_predictions "
@@ -15,7 +15,7 @@ KEYS = (
     "parsed_label_config evaluate_predictions_automatically config_has_control_tags skip_queue "
     "reveal_preannotations_interactively pinned_at finished_task_number queue_total queue_done "
     "config_suitable_for_bulk_annotation state"
-).split()
+)
 COUNTERS = [key for key in KEYS if key.endswith("_number") or key == "num_tasks_with_annotations"]
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.client import TOKEN, Api
 from infra.bench.s3_process import S3Server
+from tests.api.client import TOKEN, Api, words
 
 MIB = 1024 * 1024
 KEYS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
@@ -42,6 +42,7 @@ S3_REFUSALS: dict[str, tuple[dict[str, Any], str, str]] = {
     "not a bucket name": ({"bucket": "no/bucket"}, "bucket", 'Invalid bucket name "no/bucket"'),
     "no URL": ({"s3_endpoint": "minio:9000"}, "s3_endpoint", "Not a valid URL"),
     "no host": ({"s3_endpoint": "https://"}, "s3_endpoint", "Not a valid URL"),
+    "credentials in it": ({"s3_endpoint": "https://key:secret@a"}, "s3_endpoint", "Not a valid URL"),
     "bad port": ({"s3_endpoint": "https://a:99999"}, "s3_endpoint", "Not a valid URL"),
     "bad regex": ({"regex_filter": "["}, "regex_filter", "Not a valid RE2 pattern: missing ]"),
     "regex look-ahead": ({"regex_filter": "(?=a)"}, "regex_filter", "Look-around and back-references"),
@@ -139,7 +140,7 @@ def test_a_folder_without_permission(api: Api, folders: dict[str, str]):
     assert "locked" in error["validation_errors"]["non_field_errors"][0]
 
 
-IDS = ("-1", "0", "x", "1.5", "9" * 40, "%00", "%ED%A0%80", "１", " 1", "1%0A", "null", "..%2F1")
+IDS = ("-1", "0", "x", "1.5", "9" * 40, "%00", "%ED%A0%80", "\uff11", " 1", "1%0A", "null", "..%2F1")
 
 
 @pytest.mark.parametrize("bad", IDS)
@@ -267,10 +268,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = (
+NAMES = words(
     "id project title description synchronizable prefix regex_filter use_blob_urls aws_access_key_id presign "
     "aws_secret_access_key aws_session_token aws_sse_kms_key_id region_name presign_ttl recursive_scan path"
-).split()
+)
 FIELDS = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), VALUES, max_size=6)
 
 
@@ -296,9 +297,24 @@ def test_no_body_makes_a_500(api: Api):
     check()
 
 
+def test_no_settings_of_a_bucket_that_answers_make_a_500(api: Api, s3: S3Server):
+    project = api.project()
+    names = words("bucket prefix region_name aws_access_key_id aws_secret_access_key aws_session_token")
+    texts = st.text(max_size=12) | st.sampled_from(["eu-west-1", "pictures", "..", "a/b", "\x7f", "ü", "a\nb"])
+
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.dictionaries(st.sampled_from([*names, "aws_sse_kms_key_id"]), texts, max_size=4))
+    def check(fields: dict[str, str]) -> None:
+        body = {"project": project, "s3_endpoint": s3.endpoint, "bucket": "pictures", **KEYS, **fields}
+        answer = api.http.post("/api/storages/s3/validate", json=body)
+        assert answer.status_code in (200, 400), (body, answer.text)
+
+    check()
+
+
 def test_no_project_body_makes_a_500(api: Api):
     project = api.project()
-    names = "title description label_config expert_instruction show_instruction color maximum_annotations".split()
+    names = words("title description label_config expert_instruction show_instruction color maximum_annotations")
     bodies = st.dictionaries(st.sampled_from(names), VALUES | st.just("<View/>"), max_size=5)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,10 +1,12 @@
 """Editing storages: what touches a sync under way, what does not, and what becomes of the ledger."""
 
 import threading
-from typing import Any
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import pytest
 
+from infra.bench.s3_process import S3Server
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.providers import PROVIDERS
 from shared.model.run import Permit
@@ -12,7 +14,6 @@ from shared.services import registration
 from shared.services.syncing import run_permit
 from shared.services.trash import collect_trash
 from tests.api.client import Api
-from infra.bench.s3_process import S3Server
 
 
 def edit(api: Api, storage: dict[str, Any], status: int = 200, **fields: Any) -> Any:
@@ -122,7 +123,7 @@ def test_credentials_are_kept_replaced_and_blanked(api: Api, s3: S3Server):
 class TestAnotherEndpoint:
     """Stored credentials never go to a host they were not entered for."""
 
-    KEYS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
+    KEYS: ClassVar = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
 
     def test_needs_the_credentials_again(self, api: Api, s3: S3Server):
         storage = api.s3(api.project(), s3.endpoint)
@@ -166,10 +167,8 @@ def test_two_edits_at_once_both_count(api: Api):
 
     def together(writes: Any, checks: Any = ()) -> list[str]:
         if any(write.ref.collection == "storages" for write in writes):
-            try:
+            with suppress(threading.BrokenBarrierError):
                 barrier.wait(5)
-            except threading.BrokenBarrierError:
-                pass
         result = commit(writes, checks)
         barrier.abort()
         return result

@@ -1,20 +1,25 @@
 """Import storages over HTTP: shapes, life, validate, sync."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from shared.services import registration
-from tests.api.client import Api
+from functions import sweep
 from infra.bench.s3_process import S3Server
+from shared.errors import QueueUnavailableError
+from shared.ports import Message
+from shared.services import registration
+from tests.api.client import Api, words
 
-S3_KEYS = (
+S3_KEYS = words(
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "
     "created_at bucket prefix regex_filter use_blob_urls aws_sse_kms_key_id region_name s3_endpoint presign_ttl "
     "recursive_scan project"
-).split()
-LOCAL_KEYS = (
+)
+LOCAL_KEYS = words(
     "id type synchronizable path regex_filter use_blob_urls last_sync last_sync_count last_sync_job status traceback "
     "meta title description created_at recursive_scan project"
-).split()
+)
 
 
 def test_a_fresh_s3_storage(api: Api, s3: S3Server):
@@ -96,6 +101,32 @@ def test_sync_creates_tasks_and_tells(api: Api, s3: S3Server):
     api.work()
     second = api.get(f"/api/storages/s3/{storage['id']}/")
     assert (second["last_sync_count"], second["meta"]["tasks_existed"], second["meta"]["attempts"]) == (0, 10, 2)
+
+
+def test_two_syncs_at_once_are_one_run_and_both_are_fine(api: Api):
+    storage = api.local(api.project())["id"]
+    for _ in range(5):
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: api.post(f"/api/storages/localfiles/{storage}/sync"), range(4)))
+        assert len({answer["last_sync_job"] for answer in answers}) == 1
+        assert {answer["status"] for answer in answers} == {"queued"}
+        api.work()
+    assert api.count("runs") == 5
+
+
+def test_a_queue_that_cannot_be_reached_is_a_503_and_the_sync_is_not_lost(api: Api):
+    def unreachable(_message: Message) -> bool:
+        raise QueueUnavailableError
+
+    storage = api.local(api.project())["id"]
+    api.folder(files=2)
+    enqueue, api.ctx.queue.enqueue = api.ctx.queue.enqueue, unreachable  # type: ignore[method-assign]
+    answer = api.http.post(f"/api/storages/localfiles/{storage}/sync")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    api.ctx.queue.enqueue = enqueue  # type: ignore[method-assign]
+    assert sweep.handle(api.ctx, {}, b"") == 200
+    api.work()
+    assert api.get(f"/api/storages/localfiles/{storage}")["last_sync_count"] == 2
 
 
 def test_a_bad_connection_is_the_runs_to_report(api: Api, s3: S3Server):
@@ -192,7 +223,7 @@ class TestValidate:
         storage = api.s3(project, s3.endpoint)
         named = api.post("/api/storages/s3/validate", {"bucket": "pictures"}, 400)["validation_errors"]
         assert named == {"project": ["This field is required."]}
-        for bad in (True, -1, "x", [1], 1.5, "１"):
+        for bad in (True, -1, "x", [1], 1.5, "\uff11"):
             error = api.post("/api/storages/s3/validate", {"project": project, "id": bad}, 400)
             assert "id" in error["validation_errors"]
         api.post("/api/storages/s3/validate", {"project": project, "id": 999}, 404)

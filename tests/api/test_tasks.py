@@ -8,19 +8,18 @@ import pytest
 
 from shared.ports import Query, Ref
 from shared.services import paging
-from tests.api.client import Api
+from tests.api.client import Api, words
 
-ALL = (
+ALL = words(
     "id predictions annotations drafts annotators inner_id cancelled_annotations total_annotations total_predictions "
     "completed_at annotations_results predictions_results predictions_score file_upload storage_filename "
     "annotations_ids predictions_model_versions avg_lead_time draft_exists updated_by data meta created_at updated_at "
     "is_labeled overlap comment_count unresolved_comment_count last_comment_updated_at project comment_authors"
-).split()
+)
 TASK_ONLY = [
     key
     for key in ALL
-    if key
-    not in {"predictions", "annotations", "completed_at", "predictions_score", "avg_lead_time", "draft_exists"}
+    if key not in {"predictions", "annotations", "completed_at", "predictions_score", "avg_lead_time", "draft_exists"}
 ]
 
 
@@ -60,7 +59,9 @@ def test_a_page_has_the_totals_and_the_tasks_in_the_order_of_their_source(api: A
 def test_pages_end_with_404(api: Api, blobs: int):
     names: list[str] = []
     for page in (1, 2, 3):
-        names += [t["storage_filename"] for t in api.get(f"/api/tasks?project={blobs}&page={page}&page_size=10")["tasks"]]
+        names += [
+            t["storage_filename"] for t in api.get(f"/api/tasks?project={blobs}&page={page}&page_size=10")["tasks"]
+        ]
     assert names == [f"{n:04d}.png" for n in range(25)]
     for beyond in ("4", "5", "1000000000", "0", "-1", "x"):
         error = api.get(f"/api/tasks/?project={blobs}&page={beyond}&page_size=10", 404)

@@ -12,8 +12,6 @@ from shared.adapters.objects.memory import MemoryObjects
 from shared.settings import Settings
 from tests.simulation.world import Actor, World
 
-LATE = "k0x"
-"""The object that appears in mid-run, with its event."""
 MAX_STEPS = 4000
 
 
@@ -24,7 +22,8 @@ class Scenario(NamedTuple):
     objects: int
     lanes: int
     kinds: tuple[str, ...]
-    late: bool = False
+    late: str = ""
+    """The object that appears in mid-run, with its event."""
     synced: bool = False
     """Begin with a bucket that was synced once."""
     slice_seconds: float = 1e9
@@ -142,9 +141,9 @@ class Simulation:
             elif kind == "purge":
                 world.waiting.clear()
                 world.purged = True
-            elif kind == "late" and LATE not in world.object_keys():
-                world.objects.put(LATE, b"")
-                self._first(world.event(LATE))
+            elif kind == "late" and (late := self.scenario.late) not in world.object_keys():
+                world.objects.put(late, b"")
+                self._first(world.event(late))
         return world.actors[0] if world.actors else None
 
     def _first(self, actor: Actor) -> None:
@@ -170,7 +169,7 @@ class Simulation:
 
     def _verdict(self) -> list[str]:
         world = self.world
-        if self.scenario.late and LATE in world.object_keys() and LATE not in world.task_keys():
+        if (late := self.scenario.late) in world.object_keys() and late not in world.task_keys():
             world.problems.append("the object of a delivered event was never imported")
         if world.purged or world.edited or world.gate().run_seq == self.runs_before:
             world.purged = world.edited = False

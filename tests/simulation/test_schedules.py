@@ -18,18 +18,16 @@ ALL = (
     "cancel",
     "purge",
 )
-CALM = tuple(kind for kind in ALL if kind != "purge")
+EVENTS = (*(kind for kind in ALL if kind != "purge"), "late")
 
 SCENARIOS = [
     Scenario("first sync, one lane", objects=3, lanes=1, kinds=ALL),
     Scenario("first sync, two lanes", objects=4, lanes=2, kinds=ALL),
     Scenario("first sync, handed over after each commit", objects=3, lanes=1, kinds=ALL, slice_seconds=0),
     Scenario("second sync, two lanes", objects=4, lanes=2, kinds=ALL, synced=True),
-    Scenario("an event in mid-run", objects=3, lanes=1, kinds=(*CALM, "late"), late=True),
-    Scenario("an event, handed over", objects=3, lanes=1, kinds=(*CALM, "late"), late=True, slice_seconds=0),
-    Scenario(
-        "an event makes a done chunk too large", objects=3, lanes=2, kinds=(*CALM, "late"), late=True, synced=True
-    ),
+    Scenario("an event in mid-run", objects=3, lanes=1, kinds=EVENTS, late="a"),
+    Scenario("an event, handed over", objects=3, lanes=1, kinds=EVENTS, late="a", slice_seconds=0),
+    Scenario("an event makes a done chunk too large", objects=3, lanes=2, kinds=EVENTS, late="k0x", synced=True),
 ]
 RANDOM = 120
 

@@ -22,6 +22,7 @@ from shared.errors import (
     VersionMismatchError,
 )
 from shared.ports import ObjectInfo, Order
+from shared.settings import PRIVATE_MARK
 
 PAGE = 1000
 ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO}
@@ -37,9 +38,9 @@ class FolderObjects:
     """The files below `root`, which must exist; it is never made, so that an unmounted disk is not an empty one.
 
     Links to files inside `root` are listed as files, linked directories are not entered, other links are listed with a
-    problem; sockets, pipes and devices are left out. A version is mtime and size, so a foreign program that rewrites a
-    file at the same size within one tick of the file system's clock goes unnoticed. `write` replaces whole files and
-    checks `expect` against other writers of this process only.
+    problem; sockets, pipes and devices are left out, and so is every folder that holds Sluice's own data. A version is
+    mtime and size, so a foreign program that rewrites a file at the same size within one tick of the file system's
+    clock goes unnoticed. `write` replaces whole files and checks `expect` against other writers of this process only.
     """
 
     order: Order = "bytes"
@@ -160,15 +161,20 @@ class FolderObjects:
         path = self._root
         try:
             key.encode()
+            if private(path):
+                return None
             for part in parts[:-1]:
                 path = os.path.join(path, part)
-                if stat.S_ISLNK(os.lstat(path).st_mode):
+                if stat.S_ISLNK(os.lstat(path).st_mode) or private(path):
                     return None
         except UnicodeEncodeError:
             return None
         except OSError:
             pass  # what uses the path will tell
         return os.path.join(self._root, *parts)
+
+    def _path_of(self, path: str) -> str | None:
+        return self._path(os.path.relpath(path, self._root))
 
     def _use(self, key: str, use: Callable[[str], _Result]) -> _Result:
         path = self._path(key)
@@ -177,7 +183,7 @@ class FolderObjects:
         try:
             if stat.S_ISLNK(os.lstat(path).st_mode):
                 path = os.path.realpath(path)
-                if not path.startswith(os.path.join(self._root, "")):
+                if not path.startswith(os.path.join(self._root, "")) or self._path_of(path) is None:
                     raise self._absent(key, OUTSIDE)
             return use(path)
         except OSError as caught:
@@ -230,6 +236,11 @@ class FolderObjects:
             return InvalidKeyError(f"{path} can't be the name of a file", detail=caught.strerror or "")
         kind = StoreUnavailableError if caught.errno in PASSING else StoreError
         return kind(f"{path}: {caught.strerror or caught}")
+
+
+def private(folder: str) -> bool:
+    """Whether a folder holds Sluice's own data."""
+    return os.path.lexists(os.path.join(folder, PRIVATE_MARK))
 
 
 def _pread(descriptor: int, offset: int, length: int) -> bytes:

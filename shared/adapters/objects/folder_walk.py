@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 
 from shared.ports import ObjectInfo
+from shared.settings import PRIVATE_MARK
 
 TEMPORARY = ".sluice-tmp-"
 """Files of this name are being written: never listed, and no key may end in one."""
@@ -54,6 +55,8 @@ class Walk:
             with os.scandir(path) as entries:
                 for entry in entries:
                     name = entry.name
+                    if name == PRIVATE_MARK.encode():
+                        return iter(())  # Sluice's own data: keys, tokens, everybody's tasks
                     end = b"/" if entry.is_dir(follow_symlinks=False) else b""
                     try:
                         name.decode()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from shared.errors import BucketNotFoundError, StoreError
 from shared.model.storage import Storage
 from shared.ports import ObjectStore
-from shared.settings import Settings
+from shared.settings import PRIVATE_MARK, Settings
 
 MAX_OPEN = 64
 """Stores kept for the next use; one that drops out is closed by its last user letting go of it."""
@@ -145,6 +145,9 @@ def allowed_folder(settings: Settings, path: str | None) -> tuple[str, str]:
     # Asked before whether it exists: what lies elsewhere is nobody's business.
     if os.path.commonpath([root, folder]) != root:
         raise StoreError(f'Absolute local path "{path}" must be a subdirectory of {named}')
+    ancestors = [folder[: len(root)], *(folder[:i] for i, c in enumerate(folder) if c == "/" and i > len(root)), folder]
+    if any(os.path.lexists(os.path.join(ancestor, PRIVATE_MARK)) for ancestor in ancestors):
+        raise StoreError(f'Absolute local path "{path}" holds the data of Sluice itself, which is not to be read')
     if not os.path.exists(folder):
         raise BucketNotFoundError(f'Absolute local path "{path}" does not exist')
     return root, folder
