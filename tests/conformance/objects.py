@@ -15,7 +15,7 @@ from shared.errors import (
     VersionMismatchError,
 )
 from shared.ports import ObjectStore
-from tests.conformance.objects_place import PROBES, TREE, WEIRD_KEYS, Place, keys_of, listed
+from tests.conformance.objects_place import PROBES, TREE, WEIRD_KEYS, Place, keys_of, listed, odd_keys
 
 
 class ListingContract:
@@ -158,6 +158,25 @@ class ObjectStoreContract(ListingContract):
         found += [info.key for page in pages for info in page]
         assert [key for key in found if key in set(stay)] == stay
         assert found == sorted(set(found), key=store.sort_key)
+
+    def test_thousands_of_odd_keys_are_listed_resumed_and_read(self, place: Place, store: ObjectStore) -> None:
+        keys = sorted(filter(place.supports, odd_keys(place.many)), key=store.sort_key)
+        place.fill(keys)
+        found = listed(store)
+        assert [info.key for info in found] == keys
+        for info in found[:: len(found) // 25]:
+            assert store.read(info.key, info.version) == info.key.encode()
+            assert store.read(info.key, info.version, offset=1, length=3) == info.key.encode()[1:4]
+        third, half = len(keys) // 3, len(keys) // 2
+        assert keys_of(store, after=keys[third]) == keys[third + 1 :]
+        # What a later run finds behind a key where an earlier one ended, also if that key is gone by then.
+        leave = [keys[third], keys[half], keys[-1]]
+        come = [key for key in (keys[half] + "!", keys[-1] + "!") if place.supports(key)]
+        for key in leave:
+            place.remove(key)
+        place.fill(come)
+        left = sorted({*keys[third:], *come} - {*leave}, key=store.sort_key)
+        assert keys_of(store, after=keys[third]) == left
 
     def test_listed_and_stated_are_the_same(self, place: Place, store: ObjectStore) -> None:
         version = store.write("folder/object", b"12345", content_type="text/plain")

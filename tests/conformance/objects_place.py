@@ -88,6 +88,31 @@ PROBES = [
     "\U0001f600",
 ]
 
+ODD = [
+    "a",
+    "/lead",
+    "end/",
+    "x//y",
+    "..",
+    "./",
+    " ",
+    "%41%",
+    "+",
+    "#",
+    "?q=",
+    "\x01",
+    "\t",
+    "\x7f",
+    "\u00e9",
+    "e\u0301",
+]
+ODD += ["\uff5e", "\U0001f600", "*", "&amp;", "back\\", "-", ".", "~"]
+
+
+def odd_keys(count: int) -> list[str]:
+    """So many different keys, each with something strange in front of its number and behind it, in no order."""
+    return [f"{ODD[i % len(ODD)]}{i * 7919 % count:05d}{ODD[i // len(ODD) % len(ODD)]}" for i in range(count)]
+
 
 @dataclass(kw_only=True)
 class Place:
@@ -104,6 +129,8 @@ class Place:
     supports: Callable[[str], bool] = lambda key: True
     missing: ObjectStore | None = None
     versioned: bool = True
+    many: int = 5000
+    """How many objects can be put there in reasonable time."""
 
     def fill(self, keys: Sequence[str]) -> None:
         """Puts objects whose content is their key."""

@@ -2,7 +2,8 @@
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
@@ -91,6 +92,7 @@ class TestFakeGcs(ObjectStoreContract):
             put=lambda key, body: store.write(key, body, content_type="text/plain"),
             remove=store.delete,
             supports=gcs_supports,
+            many=300,
             missing=GcsObjects(f"{name}-missing", endpoint=gcs_emulator.url),
         )
         yield place
@@ -100,8 +102,13 @@ class TestFakeGcs(ObjectStoreContract):
     test_a_listing_survives_changes_between_its_pages = None  # type: ignore[assignment]
 
 
+def put_all(store: AzureObjects, objects: Mapping[str, bytes]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda item: store.write(*item, content_type="text/plain"), objects.items()))
+
+
 def azure_place(emulator: Running) -> Iterator[Place]:
-    """Azurite writes some 200 blobs a second, so the tests with thousands are left out."""
+    """Azurite writes some 200 blobs a second: 900 have to do, and the tests with thousands are left out."""
     name, endpoint = next(buckets), f"{emulator.url}/{ACCOUNT}"
     with ContainerClient(endpoint, name, credential={"account_name": ACCOUNT, "account_key": KEY}) as container:
         container.create_container()
@@ -110,7 +117,9 @@ def azure_place(emulator: Running) -> Iterator[Place]:
             store=store,
             put=lambda key, body: store.write(key, body, content_type="text/plain"),
             remove=store.delete,
+            put_many=lambda objects: put_all(store, objects),
             supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
+            many=900,
             missing=AzureObjects(f"{name}-missing", account_name=ACCOUNT, account_key=KEY, endpoint=endpoint),
         )
         yield place

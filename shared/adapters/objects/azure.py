@@ -121,7 +121,8 @@ class AzureObjects:
             if self.stat(key).version != version:
                 raise self._replaced(key) from None
             return b""
-        if version_in(answer.headers, _size(answer)) != version:
+        # A condition that held needs no second look: Azurite makes up digests for blobs that have none.
+        if "if-match" not in headers and version_in(answer.headers, _size(answer)) != version:
             raise self._replaced(key)
         return answer.body if length is None else answer.body[:length]
 

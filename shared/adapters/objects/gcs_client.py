@@ -115,15 +115,19 @@ class GcsClient:
         raise error
 
     def _of_key(self, text: str) -> Any:
+        key, problem = None, ""
         try:
             key = json.loads(text)
-        except ValueError as caught:
-            reason = str(caught) if isinstance(caught, json.JSONDecodeError) else ""
-            raise CredentialsError(NOT_JSON.format(reason=reason)) from None
+        except (ValueError, RecursionError) as caught:
+            problem = NOT_JSON.format(reason=caught if isinstance(caught, json.JSONDecodeError) else "")
+        if problem:
+            raise CredentialsError(problem)  # out here, because the exception has the whole text with it
         # Other types of credentials name files and programs of this machine, and may come from anyone here.
         if not isinstance(key, dict) or key.get("type") != "service_account":
             raise CredentialsError(NOT_A_KEY, detail='its "type" is not "service_account"')
-        self._known += [str(key[name]) for name in ("private_key", "private_key_id") if key.get(name)]
+        # Line by line too: however its line ends are written in a text, the lines are the same.
+        private = str(key.get("private_key") or "")
+        self._known += [private, str(key.get("private_key_id") or ""), *private.splitlines()[1:-1]]
         try:
             return service_account.Credentials.from_service_account_info(key, scopes=SCOPES)  # type: ignore[no-untyped-call]
         except (GoogleAuthError, ValueError, TypeError) as caught:
