@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test serve emulators check bench
@@ -15,6 +16,7 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --editable '.[local]' --group dev --group demo
+	@if command -v npm >/dev/null; then $(AZURITE) || echo "Azurite could not be installed: its tests are skipped."; fi
 	touch $(READY)
 
 demo: $(READY)  ## the main job on real images: sync, sync again, count

@@ -22,6 +22,18 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
         *("use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"),
         "project",
     ),
+    "gcs": (
+        *("id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"),
+        *("google_project_id", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan", "project"),
+    ),
+    "azure": (
+        *("id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"),
+        *("azure_endpoint", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan", "project"),
+    ),
+    "redis": (
+        *("id", "type", "synchronizable", "path", "host", "port", "regex_filter", "use_blob_urls"),
+        *(*_INFO, *_ABOUT, "db", "project"),
+    ),
     "localfiles": (
         *("id", "type", "synchronizable", "path", "regex_filter", "use_blob_urls", *_INFO, *_ABOUT),
         *("recursive_scan", "project"),

@@ -116,7 +116,11 @@ class Storage:
         """Where its objects are, for people."""
         if self.type == "localfiles":
             return str(self.settings.get("path") or "")
-        return f"{self.type}://{self.settings.get('bucket') or ''}/{self.settings.get('prefix') or ''}"
+        if self.type == "redis":
+            return f"redis {self.settings.get('host') or 'localhost'}: {self.settings.get('path') or ''}*"
+        scheme = {"gcs": "gs", "azure": "azure-blob"}.get(self.type, self.type)
+        bucket = self.settings.get("bucket") or self.settings.get("container") or ""
+        return f"{scheme}://{bucket}/{self.settings.get('prefix') or ''}"
 
 
 class Client:

@@ -220,7 +220,7 @@ class ObjectStore(Protocol):
 
     Every legal key comes back unchanged: `a//b`, `/lead`, `end/`, `..`, control characters, emoji. Errors are the
     `StoreError` classes of `errors`; credentials are in none of their texts. Safe to call from many threads. All
-    calls have time-outs and bounded retries.
+    calls have time-outs and bounded retries. A store that keeps no versions gives all objects the version "-".
     """
 
     order: Order

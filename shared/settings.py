@@ -17,6 +17,9 @@ BARE_NAMES = {
     "storage_in_progress_timer": "STORAGE_IN_PROGRESS_TIMER",
     "local_files_document_root": "LOCAL_FILES_DOCUMENT_ROOT",
     "local_files_serving_enabled": "LOCAL_FILES_SERVING_ENABLED",
+    "storage_emulator_host": "STORAGE_EMULATOR_HOST",
+    "azure_blob_account_name": "AZURE_BLOB_ACCOUNT_NAME",
+    "azure_blob_account_key": "AZURE_BLOB_ACCOUNT_KEY",
 }
 
 
@@ -34,6 +37,11 @@ class Settings:
     """Prefix of URLs in tasks, such as https://sluice.example.org; empty makes them relative."""
     local_files_document_root: str = "/"
     local_files_serving_enabled: bool = False
+    storage_emulator_host: str = ""
+    """Another server than Google's for Google Cloud Storage; used without credentials where a storage has none."""
+    azure_blob_account_name: str = ""
+    azure_blob_account_key: str = ""
+    """For Azure storages that name no account, key or endpoint of their own."""
 
     # The cloud.
     documents: str = "sqlite"
@@ -93,6 +101,8 @@ class Settings:
     """Objects above this are streamed, not fetched whole."""
     max_row_bytes: int = 900_000
     max_rows_to_align: int = 1_000_000
+    max_unordered_keys: int = 1_000_000
+    """Keys of one listing where the store does not sort, so that all of them are collected first (Redis)."""
 
     keep_runs_days: float = 30.0
     """How long the record of an ended run is kept."""

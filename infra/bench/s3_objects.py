@@ -5,7 +5,7 @@ import binascii
 import re
 import time
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from hashlib import md5
 from urllib.parse import quote_from_bytes
@@ -71,9 +71,24 @@ class Bucket:
 class S3:
     """The operations."""
 
+    request = Request
+
     def __init__(self, access_key: str = "") -> None:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
+        self.blanks = 0
+
+    def error(self, status: int, code: str, message: str = "", headers: Mapping[str, str] | None = None) -> Response:
+        """An S3 error."""
+        return error(status, code, message, headers)
+
+    def stored(self, body: bytes, content_type: str, modified: int) -> Stored:
+        """An object to put."""
+        return Stored(body, content_type, modified)
+
+    def version(self, stored: Stored) -> str:
+        """What tells this content from another under the same key."""
+        return stored.etag.decode()
 
     def handle(self, request: Request) -> Response:
         """Answers a request."""

@@ -1,4 +1,4 @@
-"""The project's S3 server in a process of its own, for tests and benchmarks.
+"""The project's S3 and GCS servers, each in a process of its own, for tests and benchmarks.
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
@@ -113,17 +113,36 @@ class S3Server:
 @contextmanager
 def s3_server(*, access_key: str = "") -> Iterator[S3Server]:
     """Starts a server on a free loopback port and stops it in the end; it also ends if this process dies."""
-    command = [sys.executable, "-m", "infra.bench.s3_server", "--port", "0", "--until-stdin-closes"]
-    with subprocess.Popen(
-        [*command, "--access-key", access_key], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
+    with _process("infra.bench.s3_server", access_key) as address:
+        yield S3Server(address)
+
+
+class GcsServer(S3Server):
+    """A running server of Google Cloud Storage's JSON API; versions are generations, the access key is a token."""
+
+    def empty_pages(self, count: int) -> None:
+        """Answers this many empty pages, each with a token, in the middle of every listing from now on."""
+        self._call("empty_pages", count=count)
+
+
+@contextmanager
+def gcs_server(*, token: str = "") -> Iterator[GcsServer]:
+    """Like `s3_server`, for Google Cloud Storage. With a token, requests must bear it."""
+    with _process("infra.bench.gcs_server", token) as address:
+        yield GcsServer(address)
+
+
+@contextmanager
+def _process(module: str, access_key: str) -> Iterator[str]:
+    command = [sys.executable, "-m", module, "--port", "0", "--until-stdin-closes", "--access-key", access_key]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("pipes were asked for")
         try:
             address = process.stdout.readline().strip()
             if not address:
-                raise RuntimeError("the S3 server did not start")
-            yield S3Server(address)
+                raise RuntimeError(f"{module} did not start")
+            yield address
         finally:
             process.stdin.close()
             process.wait(10)

@@ -15,18 +15,32 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from infra.bench.s3_objects import S3, Bucket, Stored
-from infra.bench.s3_wire import Connection, Response, Rule, Wire
+from infra.bench.s3_wire import Connection, Response, Rule, Service, Wire
+
+
+class Buckets(Service, Protocol):
+    """A service whose buckets are these."""
+
+    buckets: dict[str, Bucket]
+    access_key: str
+    blanks: int
+
+    def stored(self, body: bytes, content_type: str, modified: int) -> Stored:
+        """An object to put."""
+
+    def version(self, stored: Any) -> str:
+        """What tells this content from another under the same key."""
 
 
 class Admin:
     """The routes `/-/<method name>`: each takes its arguments as a JSON object and answers JSON."""
 
-    def __init__(self, s3: S3) -> None:
-        self._s3 = s3
-        self.wire = Wire(s3.handle, self._call, self._mutate)
+    def __init__(self, service: "Buckets") -> None:
+        self._service = service
+        self.wire = Wire(service, self._call, self._mutate)
 
     def bucket(self, name: str, *, forbidden: bool = False) -> None:
         """Makes a bucket if need be; a forbidden one answers AccessDenied."""
@@ -34,7 +48,7 @@ class Admin:
 
     def drop(self, name: str) -> None:
         """Removes a bucket with all that is in it."""
-        self._s3.buckets.pop(name, None)
+        self._service.buckets.pop(name, None)
 
     def fill(
         self,
@@ -52,14 +66,14 @@ class Admin:
         suffix, content_type, make = KINDS[kind]
         for i in range(start, start + n):
             key = f"{prefix}{i:08d}.{suffix}".encode()
-            target.put(key, Stored(make(bucket, i, size, rows), content_type, now), bulk=True)
+            target.put(key, self._service.stored(make(bucket, i, size, rows), content_type, now), bulk=True)
         return len(target.objects)
 
     def put(self, bucket: str, key: str, body64: str, content_type: str = "binary/octet-stream") -> str:
-        """Stores one object and answers its ETag; credentials and conditions don't matter."""
-        stored = Stored(base64.b64decode(body64), content_type, int(time.time()))
+        """Stores one object and answers its version; credentials and conditions don't matter."""
+        stored = self._service.stored(base64.b64decode(body64), content_type, int(time.time()))
         self._bucket(bucket).put(key.encode(), stored)
-        return stored.etag.decode()
+        return self._service.version(stored)
 
     def put_many(self, bucket: str, bodies64: dict[str, str]) -> None:
         """Stores many objects."""
@@ -82,7 +96,11 @@ class Admin:
 
     def access(self, key: str) -> None:
         """Which access key is accepted from now on; "" takes every request."""
-        self._s3.access_key = key
+        self._service.access_key = key
+
+    def empty_pages(self, count: int) -> None:
+        """How many empty pages, each with a token, stand between any two pages of a listing (GCS only)."""
+        self._service.blanks = count
 
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Replaces all fault rules and lets held requests go."""
@@ -99,18 +117,19 @@ class Admin:
         self.wire.statuses.clear()
         self.wire.connections = 0
         if everything:
-            self._s3.buckets.clear()
-            self._s3.access_key = ""
+            self._service.buckets.clear()
+            self._service.access_key = ""
+            self._service.blanks = 0
             self.wire.replace_rules([])
 
     def _bucket(self, name: str) -> Bucket:
-        return self._s3.buckets.setdefault(name, Bucket())
+        return self._service.buckets.setdefault(name, Bucket())
 
     def _mutate(self, bucket: str, rule: Rule) -> None:
         if rule.body is None:
             self._bucket(bucket).delete(rule.target.encode())
         else:
-            stored = Stored(rule.body.encode(), "binary/octet-stream", int(time.time()))
+            stored = self._service.stored(rule.body.encode(), "binary/octet-stream", int(time.time()))
             self._bucket(bucket).put(rule.target.encode(), stored)
 
     def _call(self, name: str, body: bytes) -> Response:
@@ -146,10 +165,10 @@ KINDS: dict[str, tuple[str, str, Callable[[str, int, int, int], bytes]]] = {
 }
 
 
-async def serve(host: str, port: int, access_key: str, *, until_stdin_closes: bool) -> None:
-    """Runs the server until it is told to stop."""
+async def serve(service: Buckets, host: str, port: int, *, until_stdin_closes: bool) -> None:
+    """Runs a server until it is told to stop."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    wire = Admin(S3(access_key)).wire
+    wire = Admin(service).wire
     server = await loop.create_server(lambda: Connection(wire), host, port, backlog=1024)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -163,11 +182,16 @@ async def serve(host: str, port: int, access_key: str, *, until_stdin_closes: bo
         connection.close()
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="An S3 server in memory.")
+def main(make: Callable[[str], Buckets], description: str, port: int) -> None:
+    """The command line of a server; `make` is given the access key."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=9400, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=port, help="0 takes a free one")
     parser.add_argument("--access-key", default="", help="refuse requests that name another access key")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the starting process does")
     args = parser.parse_args()
-    asyncio.run(serve(args.host, args.port, args.access_key, until_stdin_closes=args.until_stdin_closes))
+    asyncio.run(serve(make(args.access_key), args.host, args.port, until_stdin_closes=args.until_stdin_closes))
+
+
+if __name__ == "__main__":
+    main(S3, "An S3 server in memory.", 9400)

@@ -1,11 +1,11 @@
-"""HTTP and fault rules of the in-memory S3 server: what it does with bytes on a connection, nothing about buckets."""
+"""HTTP and fault rules of the in-memory servers: what they do with bytes on a connection, nothing about buckets."""
 
 import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 from xml.sax.saxutils import escape
 
@@ -42,9 +42,7 @@ class Request:
         self.query: dict[str, str] = (
             dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")) if query else {}
         )
-        bucket, _, key = path[1:].partition(b"/")
-        self.bucket = bucket.decode("latin-1")
-        self.key = unquote_to_bytes(key) if b"%" in key else key
+        self.bucket, self.key = self._place(path)
         self.op = self._op()
 
     def header(self, name: bytes) -> str:
@@ -59,6 +57,11 @@ class Request:
     def param(self, name: str) -> bytes:
         """A query parameter as the bytes it stood for."""
         return self.query.get(name, "").encode("utf-8", "surrogateescape")
+
+    def _place(self, path: bytes) -> tuple[str, bytes]:
+        """The bucket and the key that a path names."""
+        bucket, _, key = path[1:].partition(b"/")
+        return bucket.decode("latin-1"), unquote_to_bytes(key) if b"%" in key else key
 
     def _op(self) -> str:
         if self.key:
@@ -92,7 +95,8 @@ def error(status: int, code: str, message: str = "", headers: Mapping[str, str] 
 class Rule:
     """A fault: what matches `op`, `bucket` and `key` is passed `skip` times, then hit `count` times (-1: for ever).
 
-    `op` is any, list, get, head, put, delete, delete_many, head_bucket, create_bucket or delete_bucket.
+    `op` is any, list, get, head, put, delete, delete_many, head_bucket, create_bucket or delete_bucket (GCS: any, list,
+    get, head, put or delete).
     Actions: `status` answers with `status`, `code`, `message`, `headers`; `delay` waits `ms` first; `hold` waits until
     the rules are replaced; `drop` closes the connection without an answer; `truncate` closes it after half the body;
     `mutate` puts `body` at `target` after answering, or deletes that if the body is None. A listing's `key` is its
@@ -127,16 +131,23 @@ class Rule:
         return True
 
 
-class Wire:
-    """What all connections share: the handler, the rules and the counters."""
+class Service(Protocol):
+    """A protocol: how its requests are read and answered."""
 
-    def __init__(
-        self,
-        handle: Callable[[Request], Response],
-        admin: Callable[[str, bytes], Any],
-        mutate: Callable[[str, Rule], None],
-    ) -> None:
-        self.handle, self.admin, self.mutate = handle, admin, mutate
+    request: type[Request]
+
+    def handle(self, request: Any) -> Response:
+        """Answers a request."""
+
+    def error(self, status: int, code: str, message: str = "", headers: Mapping[str, str] | None = None) -> Response:
+        """An error as this protocol says it."""
+
+
+class Wire:
+    """What all connections share: the service, the rules and the counters."""
+
+    def __init__(self, service: Service, admin: Callable[..., Any], mutate: Callable[[str, Rule], None]) -> None:
+        self.service, self.admin, self.mutate = service, admin, mutate
         self.rules: list[Rule] = []
         self.ops: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -218,7 +229,7 @@ class Connection(asyncio.Protocol):
             body = bytes(self._buffer[start:stop])
         del self._buffer[:stop]
         self._continued = False
-        return Request(head, lower, body)
+        return self._wire.service.request(head, lower, body)
 
     def _want_more(self, lower: bytes) -> None:
         if b"\r\nexpect: 100-continue" in lower and not self._continued:
@@ -242,9 +253,10 @@ class Connection(asyncio.Protocol):
             if rule.action == "drop":
                 return self._transport.abort()
             if rule.action == "status":
-                return self._write(request, error(rule.status, rule.code, rule.message, rule.headers))
+                told = self._wire.service.error(rule.status, rule.code, rule.message, rule.headers)
+                return self._write(request, told)
         truncate = any(rule.action == "truncate" for rule in rules)
-        self._write(request, self._wire.handle(request), truncate=truncate)
+        self._write(request, self._wire.service.handle(request), truncate=truncate)
         for rule in rules:
             if rule.action == "mutate":
                 self._wire.mutate(request.bucket, rule)

@@ -1,10 +1,11 @@
 """The storage types as data: their fields, defaults, secrets and limits. A new provider adds one entry here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["text", "flag", "integer"]
+Check = Literal["", "bucket", "host", "port", "url"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +19,19 @@ class Field:
     help: str
     minimum: int = 0
     maximum: int = 32767
+    trim: bool = False
+    """Whether blanks around a text mean nothing."""
+    check: Check = ""
+    """What a text that is not empty must look like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A storage type. `location` names the fields that say *which bucket*; other ones, other ledger."""
+    """A storage type. `location` names the fields that say *which bucket*; other ones, other ledger.
+
+    `hosts` names those, secret or not, that say where credentials are sent to. `bucket` is the field without which
+    there is nothing to look into yet, if there can be such a storage.
+    """
 
     type: str
     title: str
@@ -32,6 +41,16 @@ class Provider:
     """Whether many workers can list at once: false where a listing can't start at a key."""
     basename_filter: bool = False
     """`regex_filter` looks at the file's name instead of the whole key, as Label Studio does for local files."""
+    hosts: tuple[str, ...] = ()
+    bucket: str = ""
+    prefix: str = "prefix"
+    """The field that says what keys must start with."""
+    folders: bool = True
+    """Whether "/" makes folders. If not, the prefix is literal, and all that starts with it is taken."""
+    blobs: bool = True
+    """Whether objects have an address that a task can hold. If not, they are always files of tasks."""
+    identity: Callable[[Mapping[str, str]], str] | None = None
+    """What of the secrets says which bucket this is, beside `location`."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -64,15 +83,18 @@ PRESIGN = Field(
 PRESIGN_TTL = Field(name="presign_ttl", kind="integer", default=1, minimum=1, help="Life of a signed URL, in minutes.")
 
 COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE)
+BUCKET = Field(name="bucket", trim=True, check="bucket", help="Name of the bucket.")
 
 S3 = Provider(
     type="s3",
     title="AWS S3",
     location=("s3_endpoint", "bucket"),
+    hosts=("s3_endpoint",),
+    bucket="bucket",
     lanes=True,
     fields=(
         *COMMON,
-        Field(name="bucket", help="Name of the bucket."),
+        BUCKET,
         PREFIX,
         REGEX,
         BLOB_URLS,
@@ -80,11 +102,102 @@ S3 = Provider(
         Field(name="aws_secret_access_key", secret=True, help="Secret of the access key."),
         Field(name="aws_session_token", secret=True, help="Session token of temporary credentials."),
         Field(name="aws_sse_kms_key_id", help="KMS key for objects that are written."),
-        Field(name="region_name", help="Region of the bucket; empty: found out."),
-        Field(name="s3_endpoint", help="URL of an S3-compatible service; empty: AWS."),
+        Field(name="region_name", trim=True, help="Region of the bucket; empty: found out."),
+        Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
         PRESIGN,
         PRESIGN_TTL,
         RECURSIVE,
+    ),
+)
+
+GCS = Provider(
+    type="gcs",
+    title="Google Cloud Storage",
+    location=("bucket",),
+    bucket="bucket",
+    lanes=True,
+    fields=(
+        *COMMON,
+        BUCKET,
+        PREFIX,
+        REGEX,
+        BLOB_URLS,
+        Field(
+            name="google_application_credentials",
+            secret=True,
+            help="Content of a service account's JSON key; empty: the identity of this process.",
+        ),
+        Field(name="google_project_id", trim=True, help="Project that pays, where the bucket wants one named."),
+        PRESIGN,
+        PRESIGN_TTL,
+        RECURSIVE,
+    ),
+)
+
+
+def _azure_account(secrets: Mapping[str, str]) -> str:
+    """The account: whose container it is stands in a connection string, if there is one."""
+    parts = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (part.partition("=") for part in secrets.get("connection_string", "").split(";"))
+    }
+    named = parts.get("accountname") or parts.get("blobendpoint") or secrets.get("account_name", "")
+    return f"{named} {parts.get('blobendpoint', '')}".strip().lower()
+
+
+AZURE = Provider(
+    type="azure",
+    title="Microsoft Azure",
+    location=("azure_endpoint", "container"),
+    hosts=("azure_endpoint", "account_name"),
+    identity=_azure_account,
+    bucket="container",
+    lanes=False,
+    fields=(
+        *COMMON,
+        Field(name="container", trim=True, check="bucket", help="Name of the container."),
+        PREFIX,
+        REGEX,
+        BLOB_URLS,
+        Field(name="account_name", trim=True, secret=True, help="Name of the account; empty: the environment's."),
+        Field(name="account_key", trim=True, secret=True, help="Key of the account; empty: the environment's."),
+        Field(name="sas_token", trim=True, secret=True, help="Shared access signature, instead of the key."),
+        Field(name="connection_string", trim=True, secret=True, help="Instead of all that says who and where."),
+        Field(
+            name="azure_endpoint",
+            trim=True,
+            check="url",
+            help="URL of the account, with all of its path; empty: that of Azure's public cloud.",
+        ),
+        PRESIGN,
+        PRESIGN_TTL,
+        RECURSIVE,
+    ),
+)
+
+REDIS = Provider(
+    type="redis",
+    title="Redis",
+    location=("host", "port", "db"),
+    hosts=("host", "port"),
+    prefix="path",
+    folders=False,
+    blobs=False,
+    lanes=False,
+    fields=(
+        *COMMON,
+        Field(name="path", help="What the keys start with, literally; empty: all keys."),
+        Field(name="host", trim=True, check="host", help="Name or address of the server; empty: localhost."),
+        Field(name="port", trim=True, check="port", help="Port of the server; empty: 6379."),
+        Field(name="password", secret=True, help="Password of the server."),
+        REGEX,
+        Field(
+            name="use_blob_urls",
+            kind="flag",
+            default=False,
+            help="Has no meaning here: values are always JSON, JSONL or Parquet files of tasks.",
+        ),
+        Field(name="db", kind="integer", default=1, help="Number of the database."),
     ),
 )
 
@@ -96,11 +209,11 @@ LOCAL_FILES = Provider(
     basename_filter=True,
     fields=(
         *COMMON,
-        Field(name="path", help="Absolute path of a folder below LOCAL_FILES_DOCUMENT_ROOT."),
+        Field(name="path", trim=True, help="Absolute path of a folder below LOCAL_FILES_DOCUMENT_ROOT."),
         REGEX,
         BLOB_URLS,
         RECURSIVE,
     ),
 )
 
-PROVIDERS: Mapping[str, Provider] = {provider.type: provider for provider in (S3, LOCAL_FILES)}
+PROVIDERS: Mapping[str, Provider] = {provider.type: provider for provider in (S3, GCS, AZURE, REDIS, LOCAL_FILES)}

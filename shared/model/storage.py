@@ -10,17 +10,21 @@ from urllib.parse import urlsplit
 import re2
 
 from shared.errors import InvalidInputError
-from shared.model.providers import PROVIDERS, Field, Provider
+from shared.model.providers import PROVIDERS, Check, Field, Provider
 
 Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
 
 PARSER_VERSION = 1
 """Raised when files are read in a new way: failed entries are then tried again."""
 
+IDENTITY = "identity"
+"""A setting of our own: tells that credentials lead to another account."""
 MAX_TITLE = 256
 MAX_TEXT = 10_000
 BUCKET_NAME = re.compile(r"[a-zA-Z0-9.\-_]{1,255}")
 """What botocore accepts."""
+HOST_NAME = re.compile(r"[a-zA-Z0-9._:\-]{1,255}")
+"""A name, or an address of either kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,32 @@ class Storage:
     @property
     def location(self) -> str:
         """Fingerprint of which bucket this is."""
-        return _fingerprint(self.type, *(self.config.get(name) for name in self.provider.location))
+        identity = (self.config.get(IDENTITY),) if self.provider.identity else ()
+        return _fingerprint(self.type, *(self.config.get(name) for name in self.provider.location), *identity)
 
     @property
     def shape(self) -> str:
         """Fingerprint of what is taken from the bucket, and how."""
-        names = ("prefix", "regex_filter", "recursive_scan", "use_blob_urls")
+        names = (self.provider.prefix, "regex_filter", "recursive_scan", "use_blob_urls")
         return _fingerprint(*(self.config.get(name) for name in names), PARSER_VERSION)
+
+    @property
+    def prefix(self) -> str:
+        """What keys must start with."""
+        given: str | None = self.config.get(self.provider.prefix)
+        if self.provider.prefix not in {field.name for field in self.provider.fields}:
+            return ""
+        return listing_prefix(given) if self.provider.folders else given or ""
+
+    @property
+    def blob_mode(self) -> bool:
+        """Whether an object is a task, not a file of them."""
+        return self.provider.blobs and bool(self.config.get("use_blob_urls"))
+
+
+def identity_of(provider: Provider, secrets: Mapping[str, str]) -> dict[str, str]:
+    """What the public settings have to hold of the secrets: whose bucket it is, as a fingerprint."""
+    return {IDENTITY: _fingerprint(provider.identity(secrets))} if provider.identity else {}
 
 
 def _fingerprint(*values: Any) -> str:
@@ -75,12 +98,12 @@ class Scope:
     @classmethod
     def of(cls, storage: Storage) -> "Scope":
         """The scope of a storage's settings, which must be valid."""
-        config, basename = storage.config, storage.provider.basename_filter
-        prefix, recursive = listing_prefix(config.get("prefix")), bool(config.get("recursive_scan"))
+        config, basename, folders = storage.config, storage.provider.basename_filter, storage.provider.folders
+        prefix, recursive = storage.prefix, bool(config.get("recursive_scan")) or not folders
         pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None
 
         def wants(key: str) -> bool:
-            if key.endswith("/") or not key.startswith(prefix):
+            if not key.startswith(prefix) or (folders and key.endswith("/")):
                 return False
             if not recursive and "/" in key[len(prefix) :]:
                 return False
@@ -131,7 +154,7 @@ def clean(provider: Provider, given: Mapping[str, Any], *, partial: bool) -> dic
             values[field.name] = _convert(field, given[field.name])
         except ValueError as error:
             problems[field.name] = [str(error)]
-    _check(values, problems)
+    _check(provider, values, problems)
     if problems:
         raise InvalidInputError(fields=problems)
     return values
@@ -176,24 +199,50 @@ def _convert(field: Field, value: Any) -> Any:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError("Not valid text: it holds half of a surrogate pair.") from None
-    return text.strip() if field.name in {"bucket", "s3_endpoint", "region_name", "path"} else text
+    return text.strip() if field.trim else text
 
 
-def _check(values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
+def _check(provider: Provider, values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     if values.get("regex_filter"):
         try:
             compile_filter(values["regex_filter"])
         except InvalidInputError as error:
             problems.update(error.fields)
-    if (bucket := values.get("bucket")) and not BUCKET_NAME.fullmatch(bucket):
-        problems["bucket"] = [f'Invalid bucket name "{bucket}": use letters, digits, dots, dashes and underscores.']
-    if endpoint := values.get("s3_endpoint"):
-        try:
-            url = urlsplit(endpoint)
-            valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
-            # The address is shown to people, so nothing secret may be in it.
-            valid = valid and "@" not in url.netloc and not url.query and not url.fragment
-        except ValueError:
-            valid = False
-        if not valid:
-            problems["s3_endpoint"] = ["Not a valid URL: write it like https://minio.example.org:9000."]
+    for field in provider.fields:
+        if field.check and (text := values.get(field.name)) and (problem := CHECKS[field.check](text)):
+            problems[field.name] = [problem]
+
+
+def _check_bucket(text: str) -> str:
+    if BUCKET_NAME.fullmatch(text):
+        return ""
+    return f'Invalid bucket name "{text}": use letters, digits, dots, dashes and underscores.'
+
+
+def _check_host(text: str) -> str:
+    return "" if HOST_NAME.fullmatch(text) else "Not a valid host: write its name or its address alone."
+
+
+def _check_port(text: str) -> str:
+    valid = text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536
+    return "" if valid else "Not a valid port: write a number from 1 to 65535."
+
+
+def _check_url(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
+        # The address is shown to people, so nothing secret may be in it.
+        valid = valid and "@" not in url.netloc and not url.query and not url.fragment
+    except ValueError:
+        valid = False
+    return "" if valid else "Not a valid URL: write it like https://minio.example.org:9000."
+
+
+CHECKS: Mapping[Check, Callable[[str], str]] = {
+    "bucket": _check_bucket,
+    "host": _check_host,
+    "port": _check_port,
+    "url": _check_url,
+}
+"""What is wrong with a text, empty if nothing is."""

@@ -8,14 +8,12 @@ from typing import Any
 from shared.errors import BucketNotFoundError, CredentialsError, InvalidInputError, PrefixEmptyError, StoreError
 from shared.model.project import Project
 from shared.model.providers import Provider
-from shared.model.storage import Storage, clean, listing_prefix
+from shared.model.storage import Storage, clean, identity_of
 from shared.records.collection import Stored
 from shared.services.context import Context
 from shared.services.secrets import masked
 
 NON_FIELD = "non_field_errors"
-HOST_FIELDS = ("s3_endpoint",)
-"""Say where credentials are sent to."""
 LABELS = frozenset({"title", "description", "synchronizable", "presign", "presign_ttl"})
 """Edits of these alone need no look into the bucket."""
 
@@ -37,6 +35,7 @@ def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Sto
     if problems:
         raise InvalidInputError(fields=problems)
     secrets = {name: values.pop(name) or "" for name in provider.secrets}
+    values |= identity_of(provider, secrets)
     return Storage(
         id=0,
         type=provider.type,
@@ -65,8 +64,9 @@ def edited(
     }
     config = {name: value for name, value in values.items() if name not in provider.secrets}
     after = replace(before, config={**before.config, **config})
-    moved = [name for name in HOST_FIELDS if _host(before.config.get(name)) != _host(after.config.get(name))]
+    moved = [name for name in provider.hosts if _host(before.config.get(name)) != _host(after.config.get(name))]
     old = _opened(ctx, before.secrets, lenient=bool(new)) if new or moved else {}
+    moved += [name for name in provider.hosts if name in new and old and _host(new[name]) != _host(old.get(name))]
     kept = sorted(old.keys() - new.keys())
     if moved and kept:
         raise InvalidInputError.of(
@@ -75,7 +75,8 @@ def edited(
         )
     secrets = {name: value for name, value in {**old, **new}.items() if value}
     if new and secrets != old:
-        after = replace(after, secrets=ctx.vault.seal(secrets))
+        config = {**after.config, **identity_of(provider, secrets)}
+        after = replace(after, config=config, secrets=ctx.vault.seal(secrets))
     return after
 
 
@@ -84,11 +85,10 @@ def check(ctx: Context, draft: Storage) -> None:
 
     A storage without a bucket yet is not looked at.
     """
-    if "bucket" in draft.config and not draft.config["bucket"]:
+    if draft.provider.bucket and not draft.config.get(draft.provider.bucket):
         return
     try:
-        prefix = listing_prefix(draft.config.get("prefix"))
-        ctx.open_store(draft).check(prefix, need_object=bool(prefix))
+        ctx.open_store(draft).check(draft.prefix, need_object=bool(draft.prefix) and draft.provider.folders)
     except (BucketNotFoundError, PrefixEmptyError) as error:
         raise InvalidInputError.of(NON_FIELD, error.message) from None  # nothing that a provider says could add to it
     except StoreError as error:

@@ -37,7 +37,7 @@ class Importer:
         self.storage = storage
         self.store = store
         self.batch = Batcher(ctx, holding, deadline)
-        self._blob_mode = bool(storage.config.get("use_blob_urls"))
+        self._blob_mode = storage.blob_mode
         self._shape = storage.shape
         self._now = ctx.clock()
 

@@ -63,7 +63,13 @@ def test_a_fresh_folder(api: Api):
 
 def test_types(api: Api):
     types = api.get("/api/storages/types")
-    assert types == [{"name": "s3", "title": "AWS S3"}, {"name": "localfiles", "title": "Local files"}]
+    assert types == [
+        {"name": "s3", "title": "AWS S3"},
+        {"name": "gcs", "title": "Google Cloud Storage"},
+        {"name": "azure", "title": "Microsoft Azure"},
+        {"name": "redis", "title": "Redis"},
+        {"name": "localfiles", "title": "Local files"},
+    ]
 
 
 def test_lists_are_plain_arrays_of_the_project(api: Api, s3: S3Server):

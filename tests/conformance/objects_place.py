@@ -88,12 +88,38 @@ PROBES = [
     "\U0001f600",
 ]
 
+ODD = [
+    "a",
+    "/lead",
+    "end/",
+    "x//y",
+    "..",
+    "./",
+    " ",
+    "%41%",
+    "+",
+    "#",
+    "?q=",
+    "\x01",
+    "\t",
+    "\x7f",
+    "\u00e9",
+    "e\u0301",
+]
+ODD += ["\uff5e", "\U0001f600", "*", "&amp;", "back\\", "-", ".", "~"]
+
+
+def odd_keys(count: int) -> list[str]:
+    """So many different keys, each with something strange in front of its number and behind it, in no order."""
+    return [f"{ODD[i % len(ODD)]}{i * 7919 % count:05d}{ODD[i // len(ODD) % len(ODD)]}" for i in range(count)]
+
 
 @dataclass(kw_only=True)
 class Place:
     """A store, and a way to change what is in it that is not the store's own (where there is one).
 
     `supports` tells which keys can exist there; `missing` is a store whose bucket is not there, None if that can't be.
+    Without `versioned`, nothing tells the contents apart that an object has had.
     """
 
     store: ObjectStore
@@ -102,6 +128,9 @@ class Place:
     put_many: Callable[[Mapping[str, bytes]], object] | None = None
     supports: Callable[[str], bool] = lambda key: True
     missing: ObjectStore | None = None
+    versioned: bool = True
+    many: int = 5000
+    """How many objects can be put there in reasonable time."""
 
     def fill(self, keys: Sequence[str]) -> None:
         """Puts objects whose content is their key."""

@@ -57,7 +57,29 @@ class Stores:
             served = quote(os.path.relpath(path, root), errors="surrogateescape")
             prefix = f"{settings.hostname.rstrip('/')}/data/local-files/?d={served}/"
             return {"root": path, "uri_prefix": prefix}
-        return {
+        timeouts = {"connect_timeout": settings.connect_timeout, "read_timeout": settings.read_timeout}
+        if storage.type == "gcs":
+            host = settings.storage_emulator_host
+            return timeouts | {
+                "bucket": config.get("bucket") or "",
+                "credentials_json": secrets.get("google_application_credentials"),
+                "project": config.get("google_project_id"),
+                "endpoint": f"http://{host}" if host and "://" not in host else host,
+            }
+        if storage.type == "azure":
+            return timeouts | {
+                "container": config.get("container") or "",
+                **self._azure_account(config.get("azure_endpoint"), secrets),
+            }
+        if storage.type == "redis":
+            return timeouts | {
+                "host": config.get("host"),
+                "port": config.get("port"),
+                "password": secrets.get("password"),
+                "db": config.get("db", 1),
+                "max_keys": settings.max_unordered_keys,
+            }
+        return timeouts | {
             "bucket": config.get("bucket") or "",
             "region": config.get("region_name"),
             "endpoint": config.get("s3_endpoint"),
@@ -65,9 +87,16 @@ class Stores:
             "secret_key": secrets.get("aws_secret_access_key"),
             "session_token": secrets.get("aws_session_token"),
             "kms_key": config.get("aws_sse_kms_key_id"),
-            "connect_timeout": settings.connect_timeout,
-            "read_timeout": settings.read_timeout,
         }
+
+    def _azure_account(self, endpoint: str | None, secrets: Mapping[str, str]) -> dict[str, str | None]:
+        names = ("account_name", "account_key", "sas_token", "connection_string")
+        given = {name: secrets.get(name) for name in names}
+        if endpoint or any(given.values()):
+            return {**given, "endpoint": endpoint}
+        # Only where nobody else has a say in where they are sent.
+        settings = self._settings
+        return {"account_name": settings.azure_blob_account_name, "account_key": settings.azure_blob_account_key}
 
 
 def _make(kind: str, arguments: dict[str, Any]) -> ObjectStore:
@@ -76,9 +105,22 @@ def _make(kind: str, arguments: dict[str, Any]) -> ObjectStore:
         from shared.adapters.objects.folder import FolderObjects
 
         return FolderObjects(**arguments)
+    for name in ("bucket", "container"):
+        if not arguments.get(name, True):
+            raise StoreError(f"The storage has no {name} yet: set it first.")
+    if kind == "gcs":
+        from shared.adapters.objects.gcs import GcsObjects
+
+        return GcsObjects(**arguments)
+    if kind == "azure":
+        from shared.adapters.objects.azure import AzureObjects
+
+        return AzureObjects(**arguments)
+    if kind == "redis":
+        from shared.adapters.objects.redis import RedisObjects
+
+        return RedisObjects(**arguments)
     if kind == "s3":
-        if not arguments["bucket"]:
-            raise StoreError("The storage has no bucket yet: set it first.")
         from shared.adapters.objects.s3 import S3Objects
 
         return S3Objects(**arguments)

@@ -1,0 +1,130 @@
+"""Who asks Azure, and how: the SDK reads connection strings and signs, requests are plain HTTP.
+
+A shared access signature made of the account's key serves for an hour, so that nothing is signed per request.
+"""
+
+import base64
+import binascii
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+
+from shared.adapters.objects.azure_errors import NO_CREDENTIALS, answered
+from shared.adapters.objects.http import Answer, Http
+from shared.errors import CredentialsError
+
+API_VERSION = "2021-12-02"
+LIFE = 3600.0
+"""Seconds that a signature made here is good for; half of it at most is used."""
+ACCOUNT_NAME = re.compile(r"[a-z0-9-]{3,63}")
+
+
+class AzureClient:
+    """Sends requests for one container."""
+
+    def __init__(
+        self,
+        container: str,
+        *,
+        account_name: str | None,
+        account_key: str | None,
+        sas_token: str | None,
+        connection_string: str | None,
+        endpoint: str | None,
+        connect_timeout: float,
+        read_timeout: float,
+        attempts: int,
+    ) -> None:
+        self._container = container
+        self._known = [secret for secret in (account_key, sas_token, connection_string) if secret]
+        if connection_string:
+            endpoint, account_name, account_key, sas_token = _parsed(connection_string)
+            self._known += [secret for secret in (account_key, sas_token) if secret]
+        if not (sas_token or (account_name and account_key)) or not (account_name or endpoint):
+            raise CredentialsError(NO_CREDENTIALS)
+        if account_name and not ACCOUNT_NAME.fullmatch(account_name):
+            raise CredentialsError("account_name is not a valid name of an Azure storage account")
+        if account_key:
+            try:
+                base64.b64decode(account_key, validate=True)
+            except (binascii.Error, ValueError):
+                raise CredentialsError("account_key is not a valid key: keys are base64") from None
+        self._account, self._key = account_name or "", account_key or ""
+        self._sas, self._good_until = (sas_token or "").lstrip("?"), float("inf") if sas_token else 0.0
+        if sas_token:
+            self._known += parse_qs(self._sas).get("sig", [])
+        self._lock = Lock()
+        self._http = Http(
+            endpoint or f"https://{account_name}.blob.core.windows.net",
+            place="Azure",
+            secrets=self.secrets,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            attempts=attempts,
+        )
+        self._path = f"/{quote(container, safe='')}"
+
+    def secrets(self) -> list[str]:
+        """What must be in no text."""
+        return [*self._known, self._sas] if self._sas else self._known
+
+    def ask(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        query: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Asks for a blob, or for the container if there is no key. Raises `StoreError`."""
+        path = self._path + (f"/{quote(key, safe='')}" if key else "")
+        said = {"x-ms-version": API_VERSION, **(headers or {})}
+        return self._http.ask(
+            method,
+            f"{path}?{urlencode(query or {}, quote_via=quote, safe='')}&{self._signature()}",
+            headers=lambda: dict(said),
+            explain=lambda answer: answered(answer, self._container, key, self.secrets()),
+            body=body,
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def _signature(self) -> str:
+        with self._lock:
+            if time.time() > self._good_until:
+                self._sas = generate_container_sas(
+                    self._account,
+                    self._container,
+                    account_key=self._key,
+                    permission=ContainerSasPermissions(read=True, list=True, write=True, create=True, delete=True),
+                    expiry=datetime.now(UTC) + timedelta(seconds=LIFE),
+                )
+                self._good_until = time.time() + LIFE / 2
+            return self._sas
+
+
+def _parsed(connection_string: str) -> tuple[str, str, str | None, str | None]:
+    """Endpoint, account, and its key or a signature."""
+    settings = {
+        name.strip().lower(): value.strip()
+        for name, _, value in (part.partition("=") for part in connection_string.split(";"))
+    }
+    sas = settings.get("sharedaccesssignature")
+    try:
+        # The SDK knows the defaults, the suffixes and the shortcuts.
+        client = BlobServiceClient.from_connection_string(connection_string)
+    except (ValueError, KeyError):
+        raise CredentialsError("connection_string is not valid: copy it from the account's access keys") from None
+    with client:
+        parts = urlsplit(client.url)
+        account = settings.get("accountname") or client.account_name or ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path}", account, settings.get("accountkey"), sas

@@ -1,0 +1,210 @@
+"""A Google Cloud Storage bucket, by its JSON API."""
+
+import secrets
+from collections.abc import Iterator
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from shared.adapters.objects.gcs_errors import MISSING
+from shared.adapters.objects.gcs_listing import FIELDS, Page, parse_object, parse_page
+from shared.adapters.objects.http import InvalidRangeError
+from shared.errors import (
+    BucketNotFoundError,
+    InvalidKeyError,
+    ObjectNotFoundError,
+    PrefixEmptyError,
+    VersionMismatchError,
+)
+from shared.ports import ObjectInfo, Order
+
+if TYPE_CHECKING:
+    from shared.adapters.objects.gcs_client import GcsClient
+
+PAGE = 1000
+MAX_KEY_BYTES = 1024
+RESERVED = ".well-known/acme-challenge/"
+MAX_GENERATION = 2**63
+
+
+class GcsObjects:
+    """A bucket. Credentials are the service account's key given, else Application Default Credentials.
+
+    Connects at the first use. Permissions on objects are enough (list, get; create and delete to write): nothing is
+    asked of the bucket itself. `project` pays where the bucket wants a payer named. An `endpoint` is another server
+    than Google's; without a key it is used anonymously. Versions are generations. An object stored with
+    `Content-Encoding: gzip` is read as it is stored.
+    """
+
+    order: Order = "bytes"
+    seek = True
+    conditional = True
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        credentials_json: str | None = None,
+        project: str | None = None,
+        endpoint: str | None = None,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        attempts: int = 4,
+    ) -> None:
+        self._bucket = bucket
+        self._options: dict[str, Any] = {
+            "credentials_json": (credentials_json or "").strip() or None,
+            "project": project or None,
+            "endpoint": endpoint or None,
+            "connect_timeout": connect_timeout,
+            "read_timeout": read_timeout,
+            "attempts": attempts,
+        }
+        self._lock = Lock()
+        self._made: GcsClient | None = None
+
+    def uri(self, key: str) -> str:
+        """`gs://bucket/key`, the key as it is."""
+        return f"gs://{self._bucket}/{key}"
+
+    def sort_key(self, key: str) -> bytes:
+        """The key's UTF-8."""
+        return key.encode("utf-8", "surrogatepass")
+
+    def check(self, prefix: str = "", *, need_object: bool = False) -> None:
+        """Lists one object: what a sync needs first, and no permission on the bucket."""
+        page = self._page(prefix, limit=1)
+        while need_object and not page.objects:
+            if not page.token:
+                raise PrefixEmptyError(f"No blobs found in {self._bucket}/{prefix} or prefix doesn't exist")
+            page = self._page(prefix, limit=1, pageToken=page.token)
+
+    def pages(self, prefix: str = "", after: str = "", *, recursive: bool = True) -> Iterator[list[ObjectInfo]]:
+        """Pages as Google cuts them; one may be short or empty and yet not the last."""
+        more: dict[str, Any] = {} if recursive else {"delimiter": "/"}
+        if after:
+            more["startOffset"] = after
+        while True:
+            page = self._page(prefix, **more)
+            objects = page.objects
+            if after and objects and objects[0].key == after:
+                del objects[0]  # the offset itself is listed too
+            yield objects
+            if not page.token:
+                return
+            more["pageToken"] = page.token
+
+    def stat(self, key: str) -> ObjectInfo:
+        """The object as it is now."""
+        if not _is_legal(key):
+            raise ObjectNotFoundError(f"{key!r} can't name an object in Google Cloud Storage")
+        try:
+            return parse_object(self._client().ask("GET", key, fields=FIELDS, prettyPrint="false").body)
+        except ObjectNotFoundError:
+            self._page("", limit=1)  # or is it the bucket that is gone?
+            raise
+
+    def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """Asks for the generation, which is nowhere else to be had once the object was replaced."""
+        if length is None:
+            limits = f"bytes={offset}-" if offset else ""
+        else:
+            # There is no empty range, but an empty read must notice a replaced object as well.
+            limits = f"bytes={offset}-{offset + max(length, 1) - 1}"
+        if not (version.isdecimal() and version.isascii() and int(version) < MAX_GENERATION):
+            self.stat(key)
+            raise VersionMismatchError(f"{self.uri(key)} has no version {version[:50]!r}")
+        if not _is_legal(key):
+            raise ObjectNotFoundError(f"{key!r} can't name an object in Google Cloud Storage")
+        pinned: dict[str, Any] = {"generation": version, "ifGenerationMatch": version}
+        try:
+            body = (
+                self._client().ask("GET", key, headers={"range": limits} if limits else {}, alt="media", **pinned).body
+            )
+        except InvalidRangeError:
+            return b""
+        except ObjectNotFoundError:
+            self.stat(key)
+            raise VersionMismatchError(f"{self.uri(key)} was replaced") from None
+        return body if length is None else body[:length]
+
+    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
+        """Puts the object, on condition of its generation or of its absence."""
+        if not _is_legal(key):
+            raise InvalidKeyError(f"{key!r} can't name an object in Google Cloud Storage")
+        condition: dict[str, Any] = {} if expect is None else {"ifGenerationMatch": expect or "0"}
+        if expect and not expect.isdecimal():
+            raise VersionMismatchError(f"{self.uri(key)} has no version {expect[:50]!r}")
+        # In two parts, as Google's own clients do it: fake-gcs-server ignores the condition of a bare upload.
+        mark = secrets.token_hex(16)
+        about = orjson.dumps({"name": key, "contentType": content_type}).decode()
+        head = f"--{mark}\r\ncontent-type: application/json\r\n\r\n{about}\r\n--{mark}\r\ncontent-type: {content_type}"
+        try:
+            answer = self._client().ask(
+                "POST",
+                api="/upload/storage/v1",
+                headers={"content-type": f"multipart/related; boundary={mark}"},
+                body=b"%b\r\n\r\n%b\r\n--%b--\r\n" % (head.encode(), body, mark.encode()),
+                uploadType="multipart",
+                name=key,
+                fields=FIELDS,
+                prettyPrint="false",
+                **condition,
+            )
+        except ObjectNotFoundError as caught:  # nothing else can be missing
+            raise BucketNotFoundError(f"{self._bucket}: {MISSING}", detail=caught.detail) from None
+        return parse_object(answer.body).version
+
+    def delete(self, key: str) -> None:
+        """Removes the object."""
+        if not _is_legal(key):
+            return
+        try:
+            self._client().ask("DELETE", key)
+        except ObjectNotFoundError:
+            self._page("", limit=1)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        with self._lock:
+            if self._made:
+                self._made.close()
+
+    def _client(self) -> "GcsClient":
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    # google-auth takes its time to import, which a settings check without a bucket need not spend.
+                    from shared.adapters.objects.gcs_client import GcsClient
+
+                    self._made = GcsClient(self._bucket, **self._options)
+        return self._made
+
+    def _page(self, prefix: str, *, limit: int | None = None, **more: Any) -> Page:
+        if not _encodes(prefix):
+            return Page([], "")
+        answer = self._client().ask(
+            "GET",
+            prefix=prefix,
+            maxResults=limit or PAGE,
+            fields=f"items({FIELDS}),nextPageToken",
+            prettyPrint="false",
+            **more,
+        )
+        return parse_page(answer.body)
+
+
+def _is_legal(key: str) -> bool:
+    """What Google takes as an object's name."""
+    if not key or key in {".", ".."} or "\r" in key or "\n" in key or key.startswith(RESERVED):
+        return False
+    return _encodes(key) and len(key.encode()) <= MAX_KEY_BYTES
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

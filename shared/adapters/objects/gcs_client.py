@@ -1,0 +1,142 @@
+"""Who asks Google Cloud Storage, and how: google-auth knows the identity, requests are plain HTTP."""
+
+import json
+from threading import Lock
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import google.auth
+import google.auth.transport.urllib3
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import GoogleAuthError
+from google.oauth2 import service_account
+
+from shared.adapters.objects.gcs_errors import NOT_A_KEY, NOT_JSON, answered, lacks_payer, unidentified
+from shared.adapters.objects.http import Answer, Http, pool_manager
+from shared.adapters.objects.redact import redact
+from shared.errors import CredentialsError, StoreError
+
+URL = "https://storage.googleapis.com"
+SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
+
+
+class GcsClient:
+    """Sends requests for one bucket, as the service account of `credentials_json` or as whom ADC finds.
+
+    With an `endpoint` and no key nobody is named: an emulator is there, which has no users.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        credentials_json: str | None,
+        project: str | None,
+        endpoint: str | None,
+        connect_timeout: float,
+        read_timeout: float,
+        attempts: int,
+    ) -> None:
+        self._bucket, self._project = bucket, project
+        self._payer = ""
+        self._known = [credentials_json] if credentials_json else []
+        self._lock = Lock()
+        if credentials_json:
+            self._credentials = self._of_key(credentials_json)
+        elif endpoint:
+            self._credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+        else:
+            self._credentials = self._default()
+        timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
+        manager = pool_manager("https://oauth2.googleapis.com", **timeouts)
+        self._tokens = google.auth.transport.urllib3.Request(manager)  # type: ignore[no-untyped-call]
+        self._http = Http(
+            endpoint or URL, place="Google Cloud Storage", secrets=self.secrets, attempts=attempts, **timeouts
+        )
+        self._path = f"/b/{quote(bucket, safe='')}/o"
+
+    def secrets(self) -> list[str]:
+        """What must be in no text."""
+        token = getattr(self._credentials, "token", None) if hasattr(self, "_credentials") else None
+        return [*self._known, token] if token else self._known
+
+    def ask(
+        self,
+        method: str,
+        key: str = "",
+        *,
+        api: str = "/storage/v1",
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+        **query: Any,
+    ) -> Answer:
+        """Asks for an object, or for the bucket's objects if there is no key. Raises `StoreError`."""
+        path = api + self._path + (f"/{quote(key, safe='')}" if key else "")
+        subject = key or str(query.get("name", ""))
+        if self._payer:
+            query["userProject"] = self._payer
+        answer: Answer | None = None
+
+        def explain(found: Answer) -> StoreError | None:
+            nonlocal answer
+            answer = found
+            return answered(found, self._bucket, subject, self.secrets())
+
+        try:
+            return self._http.ask(
+                method,
+                f"{path}?{urlencode(query, quote_via=quote, safe='')}",
+                headers=lambda: self._headers(headers),
+                explain=explain,
+                body=body,
+            )
+        except StoreError:
+            if not (answer and lacks_payer(answer) and self._project and not self._payer):
+                raise
+        # Only then, since naming a project needs a permission on it that others don't.
+        self._payer = self._project
+        return self.ask(method, key, api=api, headers=headers, body=body, **query)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+        self._tokens.http.clear()
+
+    def _headers(self, more: dict[str, str] | None) -> dict[str, str]:
+        # Objects come as they are stored: unpacked on the way, neither sizes nor ranges would mean anything.
+        headers = {"accept-encoding": "gzip", **(more or {})}
+        try:
+            with self._lock:
+                self._credentials.before_request(self._tokens, "GET", URL, headers)
+        except (GoogleAuthError, ValueError) as caught:
+            error = unidentified(caught, self._bucket, self.secrets())
+        else:
+            return headers
+        raise error
+
+    def _of_key(self, text: str) -> Any:
+        key, problem = None, ""
+        try:
+            key = json.loads(text)
+        except (ValueError, RecursionError) as caught:
+            problem = NOT_JSON.format(reason=caught if isinstance(caught, json.JSONDecodeError) else "")
+        if problem:
+            raise CredentialsError(problem)  # out here, because the exception has the whole text with it
+        # Other types of credentials name files and programs of this machine, and may come from anyone here.
+        if not isinstance(key, dict) or key.get("type") != "service_account":
+            raise CredentialsError(NOT_A_KEY, detail='its "type" is not "service_account"')
+        # Line by line too: however its line ends are written in a text, the lines are the same.
+        private = str(key.get("private_key") or "")
+        self._known += [private, str(key.get("private_key_id") or ""), *private.splitlines()[1:-1]]
+        try:
+            return service_account.Credentials.from_service_account_info(key, scopes=SCOPES)  # type: ignore[no-untyped-call]
+        except (GoogleAuthError, ValueError, TypeError) as caught:
+            detail = redact(str(caught), self._known)
+        raise CredentialsError(NOT_A_KEY, detail=detail)
+
+    def _default(self) -> Any:
+        try:
+            return google.auth.default(scopes=SCOPES)[0]
+        except (GoogleAuthError, OSError, ValueError) as caught:
+            error = unidentified(caught, self._bucket, [])
+        raise error

@@ -1,0 +1,122 @@
+"""Asks one HTTP server: kept connections, time-outs, bounded retries. What an answer means is the adapter's to say."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+
+from shared.adapters.objects.redact import redact
+from shared.errors import ObjectError, StoreError, StoreUnavailableError, StoreUnreachableError
+
+BACKOFF = 0.1
+"""Seconds before the first repetition; doubles each time, with jitter."""
+CONNECTIONS = 32
+
+
+class InvalidRangeError(ObjectError):
+    """The range begins behind the object's end."""
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, its body complete. Names of headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def pool_manager(url: str, *, connect_timeout: float, read_timeout: float) -> urllib3.PoolManager:
+    """Connections to wherever `url` is, through the proxy that the environment names for it."""
+    parts = urlsplit(url)
+    options: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=connect_timeout, read=read_timeout),
+        "maxsize": CONNECTIONS,
+        "retries": False,
+    }
+    proxy = getproxies().get(parts.scheme)
+    if proxy and not proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **options)
+    return urllib3.PoolManager(**options)
+
+
+class Http:
+    """One server. `place` names it to people; `secrets` gives what must be in no text. Safe for many threads.
+
+    Targets go out as they are: nobody tidies up a path with `..` or `//` in it. Redirects are not followed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        place: str,
+        secrets: Callable[[], list[str]],
+        connect_timeout: float,
+        read_timeout: float,
+        attempts: int,
+    ) -> None:
+        parts = urlsplit(url)
+        try:
+            valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
+        except ValueError:
+            valid = False
+        if not valid or parts.query:
+            raise StoreError(f"{place} has no valid address")
+        self._place, self._secrets, self._attempts = place, secrets, attempts
+        manager = pool_manager(url, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        self._manager = manager
+        self._pool = manager.connection_from_url(url)
+        # Only https is tunnelled; a proxy has to be told where plain http should go.
+        origin = f"{parts.scheme}://{parts.netloc}" if manager.proxy and parts.scheme == "http" else ""
+        self._base = origin + parts.path.rstrip("/")
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Callable[[], dict[str, str]],
+        explain: Callable[[Answer], StoreError | None],
+        body: bytes | None = None,
+    ) -> Answer:
+        """The answer that `explain` finds nothing wrong with. Repeats what is worth it, else raises the error.
+
+        The error raised has no trace of the provider's, which may hold a signed URL. `headers` is called for each try.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            error: StoreError | None
+            try:
+                response = self._pool.urlopen(
+                    method, self._base + target, body=body, headers=headers(), redirect=False, decode_content=False
+                )
+                answer = Answer(response.status, response.headers, response.data)
+            except HTTPError as caught:
+                error = self.broken(caught)
+            else:
+                error = explain(answer)
+                if error is None:
+                    return answer
+            if error.permanent or tries >= self._attempts:
+                raise error
+            time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311
+
+    def broken(self, caught: Exception) -> StoreError:
+        """The error for a connection that could not be made, or did not last."""
+        detail = redact(f"{type(caught).__name__}: {caught}", self._secrets())
+        if isinstance(caught, NewConnectionError | ConnectTimeoutError | ProxyError):
+            return StoreUnreachableError(f"Cannot reach {self._place}", detail=detail)
+        if isinstance(caught, SSLError):
+            return StoreError(f"No trusted connection to {self._place}", detail=detail)
+        return StoreUnavailableError(f"The connection to {self._place} broke or was too slow", detail=detail)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._pool.close()
+        self._manager.clear()
