@@ -12,7 +12,7 @@ from typing import Any
 from shared.adapters.documents.indexes import Index, load_indexes
 from shared.adapters.documents.query_rules import bare, equal_fields
 from shared.app import INDEXES
-from shared.ports import Document, DocumentStore, Query
+from shared.ports import Check, Document, DocumentStore, Query, Write
 
 
 class IndexMissingError(AssertionError):
@@ -110,6 +110,9 @@ class CheckedIndexes:
             # A sum is taken from an index, so that its field must be in it.
             self._check(query, ranges if name in ranges else (*ranges, name))
         return self._inner.sum(query, fields)
+
+    def commit(self, writes: Sequence[Write], checks: Sequence[Check] = ()) -> list[str]:
+        return self._inner.commit(writes, checks)
 
     def _check(self, query: Query, order: tuple[str, ...]) -> None:
         equal = equal_fields(query.where)

@@ -16,6 +16,7 @@ from infra.bench.s3_process import S3Server, s3_server
 from shared import app
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
+from tests.indexes import CheckedIndexes
 
 
 class Switch:
@@ -60,7 +61,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def api(switch: tuple[Switch, str], settings: Settings) -> Iterator[Api]:
-    ctx = app.build(settings, deliver)
+    Path(settings.data_dir).mkdir()
+    ctx = app.build(settings, deliver, documents=CheckedIndexes(app.open_documents(settings)))
     switch[0].app = create_app(lambda: ctx)
     headers = {"Authorization": f"Token {TOKEN}"}
     with httpx.Client(base_url=switch[1], headers=headers, timeout=60, trust_env=False) as client:
