@@ -5,7 +5,7 @@ READY := .venv/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve emulators check bench
+.PHONY: help install demo test serve emulators check bench size
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -39,3 +39,6 @@ check: $(READY)  ## format, lint, types, import direction
 
 bench: $(READY)  ## speed and memory beside the bare storage client; prints a table
 	$(BIN)/python -m infra.bench
+
+size: $(READY)  ## what the deployed functions' requirements weigh
+	$(BIN)/python -m infra.size

@@ -85,6 +85,7 @@ class Deployment:
             "SLUICE_TOKEN": TOKEN,
             "SLUICE_DATA_DIR": str(folder / "data"),
             "SLUICE_MAX_LANES": "4",
+            "SLUICE_BATCH_WRITES": "100",  # small steps, so that there is a middle to be killed in
             "STORAGE_IN_PROGRESS_TIMER": "2",
         }
         self.functions: dict[str, Function] = {}
