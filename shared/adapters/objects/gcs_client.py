@@ -44,12 +44,12 @@ class GcsClient:
         if credentials_json:
             self._credentials = self._of_key(credentials_json)
         elif endpoint:
-            self._credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
+            self._credentials = AnonymousCredentials()
         else:
             self._credentials = self._default()
         timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
         manager = pool_manager("https://oauth2.googleapis.com", **timeouts)
-        self._tokens = google.auth.transport.urllib3.Request(manager)  # type: ignore[no-untyped-call]
+        self._tokens = google.auth.transport.urllib3.Request(manager)
         self._http = Http(
             endpoint or URL, place="Google Cloud Storage", secrets=self.secrets, attempts=attempts, **timeouts
         )
@@ -129,7 +129,7 @@ class GcsClient:
         private = str(key.get("private_key") or "")
         self._known += [private, str(key.get("private_key_id") or ""), *private.splitlines()[1:-1]]
         try:
-            return service_account.Credentials.from_service_account_info(key, scopes=SCOPES)  # type: ignore[no-untyped-call]
+            return service_account.Credentials.from_service_account_info(key, scopes=SCOPES)
         except (GoogleAuthError, ValueError, TypeError) as caught:
             detail = redact(str(caught), self._known)
         raise CredentialsError(NOT_A_KEY, detail=detail)
