@@ -1,7 +1,7 @@
 """A database of a Redis server: the keys are objects, string values their content."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -88,10 +88,13 @@ class RedisObjects:
                     f"More than {self._max_keys:,} keys begin with {prefix!r}, and Redis lists in no order: set a "
                     "longer path, or raise SLUICE_MAX_UNORDERED_KEYS where Sluice runs."
                 )
+        strange = _stand_ins(names)
+        names -= set(strange.values())
+        names |= strange.keys()
         low, start = self.sort_key(after), len(self.sort_key(prefix))
         wanted = sorted(name for name in names if name > low and (recursive or b"/" not in name[start:]))
         for at in range(0, len(wanted), PAGE):
-            yield self._described(wanted[at : at + PAGE], names)
+            yield self._described(wanted[at : at + PAGE], strange)
 
     def stat(self, key: str) -> ObjectInfo:
         """The value as it is now."""
@@ -147,22 +150,16 @@ class RedisObjects:
             if cursor == 0:
                 return
 
-    def _described(self, names: list[bytes], taken: set[bytes]) -> list[ObjectInfo]:
+    def _described(self, names: list[bytes], strange: Mapping[bytes, bytes]) -> list[ObjectInfo]:
         pipeline = self._client().pipeline(transaction=False)
         for name in names:
-            pipeline.strlen(name)
+            pipeline.strlen(strange.get(name, name))
         found: list[ObjectInfo] = []
         for name, size in zip(names, self._call(pipeline.execute, raise_on_error=False), strict=True):
             if isinstance(size, Exception) and "WRONGTYPE" not in str(size):
                 self._raised(size)
             length = size if isinstance(size, int) else 0
-            try:
-                found.append(ObjectInfo(name.decode(), length, VERSION, 0.0))
-            except UnicodeDecodeError:
-                shown = name.decode("utf-8", "backslashreplace")
-                while shown.encode() in taken:
-                    shown += "?"
-                found.append(ObjectInfo(shown, length, VERSION, 0.0, NOT_TEXT))
+            found.append(ObjectInfo(name.decode(), length, VERSION, 0.0, NOT_TEXT if name in strange else ""))
         return found
 
     def _client(self) -> "redis.Redis":
@@ -205,3 +202,17 @@ def _encoded(key: str) -> bytes:
         return key.encode()
     except UnicodeEncodeError:
         return b""
+
+
+def _stand_ins(names: set[bytes]) -> dict[bytes, bytes]:
+    """What is shown, and sorted, in place of names that are no text."""
+    found: dict[bytes, bytes] = {}
+    for name in names:
+        try:
+            name.decode()
+        except UnicodeDecodeError:
+            shown = name.decode("utf-8", "backslashreplace").encode()
+            while shown in names or shown in found:
+                shown += b"?"
+            found[shown] = name
+    return found
