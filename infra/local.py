@@ -21,7 +21,7 @@ from functions import sweep
 from functions.app import create_app
 from functions.runtime import deliver
 from shared import app, log
-from shared.ports import DocumentStore
+from shared.ports import DocumentStore, TaskQueue
 from shared.services import recovery, tokens
 from shared.services.context import Context
 from shared.settings import Settings
@@ -67,14 +67,15 @@ def running(
     host: str = "127.0.0.1",
     port: int = 0,
     store: DocumentStore | None = None,
+    queue: TaskQueue | None = None,
     **overrides: Any,
 ) -> Iterator[Stack]:
     """The whole stack, served by threads of this process until the context is left. Port 0: a free one.
 
-    `store` holds the documents, and is closed in the end; if it is not given, the settings choose one.
+    `store` holds the documents, `queue` the messages; both are closed in the end. Without them the settings choose.
     """
     settings = local_settings(data_dir, files_root, **overrides)
-    ctx = app.build(settings, deliver, documents=store)
+    ctx = app.build(settings, deliver, documents=store, queue=queue)
     try:
         recovery.expire_leases(ctx)
         app.start(ctx)

@@ -1,21 +1,14 @@
 """The Cloud Tasks adapter on the project's server: a clock that stands still until it is moved, and HTTP targets."""
 
-import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-
-from google.cloud.tasks_v2 import Queue, RetryConfig
 
 from infra.emulators.cloud_tasks.server import Served, serving
 from shared.adapters.queues.cloud_tasks import CloudTasksQueue
+from tests.cloud_tasks import ACCOUNT, POOL, PREFIX, create_queues, receiver
 from tests.conformance.queue_harness import Handler
 
-ACCOUNT = "queue@project.iam.gserviceaccount.com"
-POOL = 2
 TARGETS = ("sync", "other", "deliver_webhook")
 
 
@@ -49,7 +42,7 @@ class CloudTasksHarness:
             "queues": [self.one, self.two],
             "target_urls": {target: f"{self.url}/{target}" for target in TARGETS},
             "service_account": ACCOUNT,
-            "prefix": "test",
+            "prefix": PREFIX,
             "pool": POOL,
             "patience": 1.0,
             "endpoint": self.served.endpoint,
@@ -64,53 +57,6 @@ def cloud_tasks() -> Iterator[CloudTasksHarness]:
     with serving(clock=harness.now) as served, receiver(harness.handler) as url:
         harness.served, harness.url = served, url
         harness.queue = harness.control = harness.adapter()
-        client = served.client()
-        retry = RetryConfig(
-            max_attempts=-1, min_backoff=timedelta(seconds=0.5), max_backoff=timedelta(seconds=harness.max_backoff)
-        )
-        for path in harness.queue.paths("one") + harness.queue.paths("two"):
-            queue = Queue(name=path, retry_config=retry)
-            client.create_queue(parent=path.partition("/queues/")[0], queue=queue)
-        client.transport.close()
+        create_queues(served, harness.queue, ("one", "two"), max_backoff=harness.max_backoff)
         yield harness
         harness.queue.close()
-
-
-@contextmanager
-def receiver(handler: Handler) -> Iterator[str]:
-    """Serves the handler at `URL/target`; what a queue of the pool sends is from the queue that it stands for."""
-
-    class Endpoint(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {**self.headers, "X-CloudTasks-QueueName": _logical(self.headers["X-CloudTasks-QueueName"])}
-            try:
-                status = handler(self.path.lstrip("/"), headers, body)
-            except ValueError:
-                status = 500
-            self.send_response(status)
-            if status != 204:
-                self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def _logical(name: str) -> str:
-    found = re.fullmatch(r"test-(\w+)-\d", name)
-    assert found, f"the header holds {name!r}, not the short name of the queue"
-    return found[1]

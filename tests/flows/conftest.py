@@ -2,11 +2,14 @@
 
 import pytest
 
+from functions import sync_chunk
 from infra import local
 from infra.bench.s3_process import s3_server
 from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
+from shared.services.context import QUEUES
+from tests.cloud_tasks import calling
 from tests.indexes import CheckedIndexes
 from tests.stack import Api
 
@@ -19,17 +22,39 @@ def s3():
         yield running
 
 
-@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulator)])
-def store(tmp_path, request):
+@pytest.fixture(params=["embedded", pytest.param("cloud", marks=pytest.mark.emulator)])
+def platform(request):
+    """What the stack stands on: SQLite and the in-process queue, or Firestore and Cloud Tasks."""
+    return request.param
+
+
+@pytest.fixture
+def store(tmp_path, request, platform):
     """Documents, which refuse a query whose index is not declared; closed with the stack."""
-    if request.param == "firestore":
+    if platform == "cloud":
         return CheckedIndexes(request.getfixturevalue("new_firestore")())
     (tmp_path / "data").mkdir()
     return CheckedIndexes(SqliteDocuments(str(tmp_path / "data" / "documents.sqlite3"), indexes=load_indexes(INDEXES)))
 
 
 @pytest.fixture
-def stack(tmp_path, request, store):
+def queue(platform, called):
+    """Cloud Tasks, which calls the function by HTTP; None: the stack's own queue."""
+    if platform == "embedded":
+        yield None
+        return
+    with calling(lambda _target, headers, body: sync_chunk.handle(called[0], headers, body), QUEUES) as one:
+        yield one
+
+
+@pytest.fixture
+def called():
+    """The context of the stack, once it runs: what the queue's calls work on."""
+    return []
+
+
+@pytest.fixture
+def stack(tmp_path, request, store, queue, called):
     """The running stack; `@pytest.mark.parametrize("stack", [settings], indirect=True)` changes its settings."""
     settings = getattr(request, "param", {})
     with local.running(
@@ -39,8 +64,10 @@ def stack(tmp_path, request, store):
         sweep_interval=3600,
         chunk_target=200,
         store=store,
+        queue=queue,
         **settings,
     ) as running:
+        called.append(running.ctx)
         yield running
 
 
