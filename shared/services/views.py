@@ -48,10 +48,15 @@ def run_meta(run: Run, counts: Counts) -> dict[str, Any]:
 
 
 def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
-    """The state now. Reads the gate, and run and running sums if one is active."""
+    """The state now. Reads the gate, then run and running sums if one is active, else the storage once more.
+
+    In this order: what was read before the gate may be from before the end of a run that the gate no longer knows.
+    """
     gate = ctx.gates.get(storage.id)
     run = ctx.runs.get(gate.value.run) if gate and gate.value.run else None
     if gate is None or run is None or not run.value.active:
+        latest = ctx.storages.get(storage.id)
+        storage = latest.value if latest else storage
         return StorageInfo(
             storage.status,
             storage.last_sync,
