@@ -110,6 +110,12 @@ def receiver(handler: Handler) -> Iterator[str]:
             thread.join()
 
 
+def path(harness: CloudTasksHarness, name: str, queue: str = "one") -> str:
+    """The task's full name, found in the pool as the adapter finds it."""
+    [found] = [p for p in harness.queue.paths(queue) if harness.queue._path(queue, name) == p]
+    return f"{found}/tasks/{name}"
+
+
 def _logical(name: str) -> str:
     found = re.fullmatch(r"test-(\w+)-\d", name)
     assert found, f"the header holds {name!r}, not the short name of the queue"
