@@ -3,10 +3,10 @@
 `python -m infra.emulators` starts all that are found; tests start what they need (`tests/emulators.py`).
 """
 
-from infra.emulators import cloud_tasks, firestore, pubsub
+from infra.emulators import azurite, cloud_tasks, firestore, gcs, pubsub, redis
 from infra.emulators.process import HOST, Emulator, EmulatorError, Missing, Running, free_port, running
 
 __all__ = ["ALL", "HOST", "Emulator", "EmulatorError", "Missing", "Running", "free_port", "running"]
 
-ALL = (cloud_tasks.find, firestore.find, pubsub.find)
+ALL = (azurite.find, cloud_tasks.find, firestore.find, gcs.find, pubsub.find, redis.find)
 """Finds each emulator there is."""

@@ -60,3 +60,9 @@ def cloud_tasks() -> Iterator[CloudTasksHarness]:
         create_queues(served, harness.queue, ("one", "two"), max_backoff=harness.max_backoff)
         yield harness
         harness.queue.close()
+
+
+def path(harness: CloudTasksHarness, name: str, queue: str = "one") -> str:
+    """The task's full name, found in the pool as the adapter finds it."""
+    [found] = [p for p in harness.queue.paths(queue) if harness.queue._path(queue, name) == p]
+    return f"{found}/tasks/{name}"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.emulator
 def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_path):  # noqa: F811
     """5,000 objects, the worker's processes killed with -9 on the way: a task per object, none twice.
 
-    Usually done 15 s later; a transaction that was under way holds its locks in Firestore for a minute.
+    If it died in a transaction, Firestore keeps that one's locks for a minute, and everybody waits for them.
     """
     pause = threading.Event()
     with s3_server() as s3, deployed(tmp_path, firestore_emulator) as (cloud, api), cloud.sweeping(2.0):
