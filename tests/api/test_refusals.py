@@ -140,6 +140,7 @@ def test_a_folder_without_permission(api: Api, folders: dict[str, str]):
     assert "locked" in error["validation_errors"]["non_field_errors"][0]
 
 
+NO_TYPE = 'There is no storage type "gcs2"; there are s3, gcs, azure, redis, localfiles.'
 IDS = ("-1", "0", "x", "1.5", "9" * 40, "%00", "%ED%A0%80", "\uff11", " 1", "1%0A", "null", "..%2F1")
 
 
@@ -226,18 +227,8 @@ def test_a_lying_length_is_refused_at_once(api: Api):
         ("GET", "/", 404, "Not found."),
         ("GET", "/api/", 404, "Not found."),
         ("GET", "/api/nothing/here", 404, "Not found."),
-        (
-            "GET",
-            "/api/storages/gcs2/?project=1",
-            404,
-            'There is no storage type "gcs2"; there are s3, gcs, azure, redis, localfiles.',
-        ),
-        (
-            "POST",
-            "/api/storages/gcs2/1/sync",
-            404,
-            'There is no storage type "gcs2"; there are s3, gcs, azure, redis, localfiles.',
-        ),
+        ("GET", "/api/storages/gcs2/?project=1", 404, NO_TYPE),
+        ("POST", "/api/storages/gcs2/1/sync", 404, NO_TYPE),
         ("DELETE", "/api/projects/", 405, 'Method "DELETE" not allowed.'),
         ("POST", "/api/storages/s3/1", 405, 'Method "POST" not allowed.'),
         ("GET", "/api/storages/s3/1/sync", 405, 'Method "GET" not allowed.'),
