@@ -47,6 +47,10 @@ def build(
 
     `documents` and `queue` are chosen by the settings unless given.
     """
+    if settings.documents != "sqlite" and not (settings.secret_key and settings.token):
+        raise ValueError(
+            "SLUICE_SECRET_KEY and SLUICE_TOKEN must be set: each process would make its own, and lose it."
+        )
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
     (Path(settings.data_dir) / PRIVATE_MARK).touch()
     documents = documents or open_documents(settings)

@@ -40,3 +40,12 @@ def test_settings_that_name_no_store(env, message):
 def test_the_sdk_of_firestore_is_imported_only_for_it():
     script = "import sys, shared.app; sys.exit(any(name.startswith(('grpc', 'google.cloud.')) for name in sys.modules))"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_deployment_brings_its_secrets(tmp_path):
+    """Many processes share one store, so none may make up a key or a token."""
+    settings = Settings.from_env(
+        {"SLUICE_DOCUMENTS": "firestore", "SLUICE_GOOGLE_PROJECT": "p"}, data_dir=str(tmp_path)
+    )
+    with pytest.raises(ValueError, match="SLUICE_SECRET_KEY and SLUICE_TOKEN"):
+        app.build(settings, lambda _ctx, _delivery: 200)
