@@ -23,8 +23,8 @@ class Api:
         config = '<View><Image name="image" value="$image"/></View>'
         return int(self._ok(self.http.post("/api/projects/", json={"title": title, "label_config": config}))["id"])
 
-    def storage(self, project: int, **settings: Any) -> dict[str, Any]:
-        kind = "s3" if "bucket" in settings else "localfiles"
+    def storage(self, project: int, *, kind: str = "", **settings: Any) -> dict[str, Any]:
+        kind = kind or ("s3" if "bucket" in settings else "localfiles")
         return self._ok(self.http.post(f"/api/storages/{kind}/", json={"project": project, **settings}))
 
     def s3_storage(self, project: int, endpoint: str, **settings: Any) -> dict[str, Any]:

@@ -69,11 +69,12 @@ class Function:
 class Deployment:
     """All functions, the queue, and the timer, which is called by the test's own thread."""
 
-    def __init__(self, folder: Path, firestore: Running) -> None:
+    def __init__(self, folder: Path, firestore: Running, **env: str) -> None:
         self.folder = folder
         self.key_file = folder / "key.pem"
         self.env = {
             **firestore.env,
+            **env,
             "SLUICE_DOCUMENTS": "firestore",
             "SLUICE_QUEUE": "cloudtasks",
             "SLUICE_GOOGLE_PROJECT": PROJECT,
@@ -158,9 +159,9 @@ def create_queues(endpoint: str) -> None:
 
 
 @contextmanager
-def deployed(folder: Path, firestore: Running) -> Iterator[tuple[Deployment, Api]]:
+def deployed(folder: Path, firestore: Running, **env: str) -> Iterator[tuple[Deployment, Api]]:
     """A deployment that serves, and a client of its API."""
-    deployment = Deployment(folder, firestore)
+    deployment = Deployment(folder, firestore, **env)
     with ExitStack() as stack:
         endpoint, keys_url = stack.enter_context(cloud_tasks_process(folder / "queue", deployment.key_file))
         try:

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from infra.bench.s3_process import s3_server
+from infra.bench.s3_process import gcs_server
 from tests.e2e.deployment import deployed
 from tests.emulators import firestore_emulator  # noqa: F401
 
@@ -17,15 +17,20 @@ pytestmark = pytest.mark.emulator
 
 
 def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_path):  # noqa: F811
-    """5,000 objects, the worker's processes killed with -9 on the way: a task per object, none twice.
+    """5,000 objects of a GCS bucket, the worker's processes killed with -9 on the way: a task per object, none twice.
 
     If it died in a transaction, Firestore keeps that one's locks for a minute, and everybody waits for them.
     """
     pause = threading.Event()
-    with s3_server() as s3, deployed(tmp_path, firestore_emulator) as (cloud, api), cloud.sweeping(2.0):
-        s3.fill("bucket", OBJECTS, prefix="images/")
+    with (
+        gcs_server() as gcs,
+        deployed(tmp_path, firestore_emulator, STORAGE_EMULATOR_HOST=gcs.endpoint) as (cloud, api),
+        cloud.sweeping(2.0),
+    ):
+        gcs.fill("bucket", OBJECTS, prefix="images/")
         project = api.project()
-        storage = api.s3_storage(project, s3.endpoint, prefix="images")
+        settings = {"bucket": "bucket", "prefix": "images", "recursive_scan": True, "use_blob_urls": True}
+        storage = api.storage(project, kind="gcs", **settings)
         begun = time.monotonic()
         api.sync(storage)
         while not 500 <= (api.read(storage)["last_sync_count"] or 0) < OBJECTS:
@@ -43,7 +48,7 @@ def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_pa
         print(f"\nkilled after {killed_at:.1f} s, completed after {time.monotonic() - begun:.1f} s")
         assert ("completed", OBJECTS, None) == (ended["status"], ended["last_sync_count"], ended["traceback"])
         keys = [task["storage_filename"] for task in api.tasks(project)]
-        assert sorted(s3.keys("bucket")) == sorted(keys)
+        assert sorted(gcs.keys("bucket")) == sorted(keys)
         assert set(cloud.swept) == {200}
 
 
