@@ -74,7 +74,6 @@ class Deployment:
         self.key_file = folder / "key.pem"
         self.env = {
             **firestore.env,
-            **env,
             "SLUICE_DOCUMENTS": "firestore",
             "SLUICE_QUEUE": "cloudtasks",
             "SLUICE_GOOGLE_PROJECT": PROJECT,
@@ -88,6 +87,7 @@ class Deployment:
             "SLUICE_MAX_LANES": "4",
             "SLUICE_BATCH_WRITES": "100",  # small steps, so that there is a middle to be killed in
             "STORAGE_IN_PROGRESS_TIMER": "2",
+            **env,
         }
         self.functions: dict[str, Function] = {}
         self.swept: list[int] = []
@@ -172,3 +172,44 @@ def deployed(folder: Path, firestore: Running, **env: str) -> Iterator[tuple[Dep
         finally:
             for function in deployment.functions.values():
                 function.end(signal.SIGKILL)
+
+
+class Functions:
+    """A deployment as something that can be killed whole and started again."""
+
+    def __init__(self, deployment: Deployment, endpoint: str, keys_url: str) -> None:
+        self._deployment, self._endpoint, self._keys_url = deployment, endpoint, keys_url
+        self._api: Api | None = None
+
+    def start(self) -> Api:
+        """Starts every function, again on the same ports, and waits until they serve."""
+        deployment = self._deployment
+        if deployment.functions:
+            for function in deployment.functions.values():
+                function.start()
+            for function in deployment.functions.values():
+                function.wait()
+        else:
+            deployment.start(self._endpoint, self._keys_url)
+        self._api = Api(deployment.functions["api"].url, TOKEN)
+        return self._api
+
+    def kill(self) -> None:
+        """kill -9 of all of them; queue and documents stay."""
+        for function in self._deployment.functions.values():
+            function.end(signal.SIGKILL)
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+
+@contextmanager
+def functions(folder: Path, firestore: Running) -> Iterator[Functions]:
+    """The functions of a deployment, not started yet; killed in the end."""
+    deployment = Deployment(folder, firestore, STORAGE_IN_PROGRESS_TIMER="1")
+    with cloud_tasks_process(folder / "queue", deployment.key_file) as (endpoint, keys_url):
+        one = Functions(deployment, endpoint, keys_url)
+        try:
+            yield one
+        finally:
+            one.kill()

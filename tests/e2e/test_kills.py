@@ -2,14 +2,13 @@
 
 import random
 import threading
-import uuid
 
 import pytest
 
 from infra.bench.s3_process import s3_server
+from tests.e2e.deployment import functions
 from tests.stack import server
 
-OBJECTS = 20_000
 ROWS = 300_000
 
 
@@ -19,40 +18,48 @@ def s3():
         yield running
 
 
-@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulator)])
-def env(request):
-    """The variables that choose where documents are."""
-    if request.param == "sqlite":
-        return {}
-    emulator = request.getfixturevalue("firestore_emulator")
-    return {"SLUICE_DOCUMENTS": "firestore", "SLUICE_GOOGLE_PROJECT": f"kills-{uuid.uuid4().hex[:12]}", **emulator.env}
+@pytest.fixture(params=["embedded", pytest.param("cloud", marks=pytest.mark.emulator)])
+def platform(request):
+    """The local stack in one process, or a process per function on Firestore and Cloud Tasks."""
+    return request.param
 
 
-def test_five_kills_during_a_sync(s3, tmp_path, env):
-    """20,000 objects, five kills, no user action: completed, a task per object, none twice, the right count."""
+@pytest.fixture
+def lives(platform, request, tmp_path):
+    """A server that can be killed and started again, how often it will be, and how much it has to do."""
+    if platform == "embedded":
+        with server(tmp_path / "data", tmp_path) as one:
+            yield one, 5, 20_000
+        return
+    with functions(tmp_path, request.getfixturevalue("firestore_emulator")) as one:
+        yield one, 3, 5_000
+
+
+def test_kills_during_a_sync(s3, lives):
+    """Killed again and again, no user action: completed, a task per object, none twice, the right count."""
+    sluice, kills, objects = lives
     s3.drop("bucket")
-    s3.fill("bucket", OBJECTS, prefix="images/")
+    s3.fill("bucket", objects, prefix="images/")
     rng = random.Random(20_261_122)
     pause = threading.Event()
-    with server(tmp_path / "data", tmp_path, **env) as sluice:
+    api = sluice.start()
+    project = api.project()
+    storage = api.s3_storage(project, s3.endpoint, prefix="images")
+    api.sync(storage)
+    interrupted = 0
+    for _ in range(kills):
+        pause.wait(rng.uniform(0.05, 0.45))
+        interrupted += api.read(storage)["status"] in {"queued", "in_progress"}
+        sluice.kill()
         api = sluice.start()
-        project = api.project()
-        storage = api.s3_storage(project, s3.endpoint, prefix="images")
-        api.sync(storage)
-        interrupted = 0
-        for _ in range(5):
-            pause.wait(rng.uniform(0.05, 0.45))
-            interrupted += api.read(storage)["status"] in {"queued", "in_progress"}
-            sluice.kill()
-            api = sluice.start()
 
-        ended = api.wait(storage)
+    ended = api.wait(storage, 180)
 
-        assert interrupted >= 3
-        assert ("completed", OBJECTS, None) == (ended["status"], ended["last_sync_count"], ended["traceback"])
-        assert 0 == ended["meta"]["tasks_existed"]
-        keys = [task["storage_filename"] for task in api.tasks(project)]
-        assert sorted(s3.keys("bucket")) == sorted(keys)
+    assert interrupted >= 2
+    assert ("completed", objects, None) == (ended["status"], ended["last_sync_count"], ended["traceback"])
+    assert 0 == ended["meta"]["tasks_existed"]
+    keys = [task["storage_filename"] for task in api.tasks(project)]
+    assert sorted(s3.keys("bucket")) == sorted(keys)
 
 
 def test_a_large_file_resumes_at_a_row(s3, tmp_path):
