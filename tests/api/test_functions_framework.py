@@ -30,6 +30,7 @@ def deployed(target: str, data: Path, how: str) -> Iterator[httpx.Client]:
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", f"--target={target}", "--source=main.py"]
     env = {"SLUICE_DATA_DIR": str(data), "SLUICE_TOKEN": TOKEN, "LOCAL_FILES_SERVING_ENABLED": "true"}
+    env["SLUICE_TRUST_CALLERS"] = "true"  # who may call is for tests/unit/test_callers.py
     env |= {"LOCAL_FILES_DOCUMENT_ROOT": str(data.parent), "PYTHONWARNINGS": "error"} | {"PATH": os.environ["PATH"]}
     if how == "option":
         command.append("--asgi")

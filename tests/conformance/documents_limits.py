@@ -140,16 +140,19 @@ class ConcurrencyContract:
         assert data_of(documents, A) == {"n": self.threads * self.increments}
 
     def test_each_revision_has_one_winner(self, documents: DocumentStore) -> None:
-        """20 threads read a revision and write on top of it at the same time; then again."""
+        """20 threads read a revision and write on top of it at the same time; then again.
+
+        Each writes what nobody wrote before: what changes nothing may keep the revision, and win twice.
+        """
         revision = put(documents, A, by=-1)
-        for _ in range(3):
+        for turn in range(3):
             won: list[tuple[int, str]] = []
 
             def swap(name: int, old: str = revision, won: list[tuple[int, str]] = won) -> None:
                 with suppress(CommitRefusedError):
                     won += [(name, new) for new in documents.commit([Update(A, {"by": name}, old)])]
 
-            in_threads(*(partial(swap, name) for name in range(20)))
+            in_threads(*(partial(swap, 20 * turn + name) for name in range(20)))
             ((winner, revision),) = won
             found = documents.get(A)
             assert found is not None

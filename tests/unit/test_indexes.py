@@ -59,8 +59,8 @@ def every_query(documents):
     storages.Projects(documents).count()
     tokens.admit_first(documents, "token", 1.0)
     documents.query(Query(collection=trash.COLLECTION, order=("since",)))
-    for collection, where in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
-        documents.query(Query(collection=collection, where=where, select=()))
+    for query in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
+        documents.query(query)
 
 
 def test_every_query_has_its_index_and_every_index_its_query(documents, declared):
