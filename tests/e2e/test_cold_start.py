@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 1.5
 # functions-framework brings `google.cloud.functions`, which is a few lines of its own.
-VENDORS = ("boto3", "botocore", "azure", "pyarrow", "obstore", "lxml", "grpc", "redis", "jwt", "google.api_core")
+VENDORS = ("boto3", "botocore", "azure", "arro3", "obstore", "lxml", "grpc", "redis", "jwt", "google.api_core")
 OWN = ("google", "google.cloud", "google.cloud.functions", "google.cloud.functions_v1")
 
 MEASURE = """
@@ -60,4 +60,4 @@ def test_a_context_loads_what_its_settings_choose(tmp_path: Path) -> None:
     found = loaded(run(BUILT, **embedded, **deployed)[2])
     assert "google.cloud.tasks_v2" in found
     assert "google.cloud.firestore" not in found
-    assert not found & {"boto3", "botocore", "pyarrow", "obstore", "lxml", "azure"}
+    assert not found & {"boto3", "botocore", "arro3", "obstore", "lxml", "azure"}

@@ -1,7 +1,9 @@
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from shared.errors import StoreUnavailableError
 from shared.model.rows import BadRow, Checkpoint, TaskRow
 from shared.services.reading import BLOCK, WholeBytes, read_rows
+from shared.services.reading import parquet as parquet_module
 from tests.unit.test_reading_source import PATIENT, Chunked, Row, rows_of, values
 
 
@@ -62,6 +65,7 @@ def test_types() -> None:
             "map": pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int32())),
             "word": pa.array(["cat"]).dictionary_encode(),
             "large": pa.array([[3]], pa.large_list(pa.duration("ns"))),
+            "uuid": pa.array([b"\xff" * 16], pa.uuid()),
         }
     )
     assert values(rows_of(parquet(table))) == [
@@ -78,6 +82,7 @@ def test_types() -> None:
             "map": {"k": 1},
             "word": "cat",
             "large": [0.0],
+            "uuid": "ffffffff-ffff-ffff-ffff-ffffffffffff",
         }
     ]
 
@@ -201,17 +206,119 @@ def test_damaged_bytes_never_raise(changes: list[tuple[int, int]]) -> None:
     assert all(not row.fatal for row in rows[:-1] if isinstance(row, BadRow))
 
 
-def test_memory_is_bounded_in_a_large_row_group() -> None:
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The processes that are started; there are none before."""
+    parquet_module._end_all()
+    started: list[Any] = []
+
+    class Recorded(parquet_module._Reader):
+        def __init__(self) -> None:
+            super().__init__()
+            started.append(self)
+
+    monkeypatch.setattr(parquet_module, "_Reader", Recorded)
+    yield started
+    parquet_module._end_all()
+
+
+def peak(reader: Any) -> int:
+    status = Path(f"/proc/{reader.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_memory_is_bounded_in_a_large_row_group(readers: list[Any]) -> None:
     count = 20_000
     texts = pa.array([f"{n:06d}" * 300 for n in range(count)])
     body = parquet(pa.table({"t": texts}), row_group_size=count, compression="zstd", use_dictionary=False)
-    del texts
-    before, most, seen = pa.total_allocated_bytes(), 0, 0
-    for row in read_rows(WholeBytes("a.parquet", body), max_row_bytes=900_000):
-        seen += isinstance(row, TaskRow)
-        most = max(most, pa.total_allocated_bytes() - before)
-    assert seen == count
-    assert most < 20_000_000
+    rows_of(simple(10, 10))
+    before = peak(readers[0])
+    rows = read_rows(WholeBytes("a.parquet", body), max_row_bytes=900_000)
+    assert sum(isinstance(row, TaskRow) for row in rows) == count
+    assert len(readers) == 1
+    assert peak(readers[0]) - before < 30_000_000
+
+
+def test_one_process_serves_file_after_file_and_none_is_left_in_the_middle_of_one(readers: list[Any]) -> None:
+    for _ in range(3):
+        assert len(rows_of(simple(3, 2))) == 3
+    assert len(readers) == 1
+    rows = read_rows(WholeBytes("a.parquet", simple(5000, 1000)), max_row_bytes=1000)
+    next(rows)
+    rows.close()  # type: ignore[attr-defined]
+    assert readers[0].process.poll() is not None
+    assert len(rows_of(simple(3, 2))) == 3
+    assert len(readers) == 2
+
+
+def test_two_files_at_once(readers: list[Any]) -> None:
+    both = [read_rows(WholeBytes("a.parquet", simple(3000, 1000)), max_row_bytes=1000) for _ in range(2)]
+    for first, second in zip(*both, strict=True):
+        assert first == second
+    assert len(readers) == 2
+
+
+@pytest.mark.parametrize("calls", [0, 3, 8])
+def test_the_end_of_the_process_is_the_files_failure(readers: list[Any], calls: int) -> None:
+    class Deadly(Chunked):
+        def read(self, offset: int, length: int) -> bytes:
+            if readers and self.calls > calls:
+                readers[-1].process.kill()
+                readers[-1].process.wait()
+            return super().read(offset, length)
+
+    *good, last = rows_of(Deadly("a.parquet", simple(5000, 1000), [3000]))
+    assert isinstance(last, BadRow)
+    assert last.fatal
+    assert last.index == (len(good) or None)
+    assert "its decoder broke down" in last.reason
+    assert len(rows_of(simple(3, 2))) == 3
+
+
+def test_an_idle_process_that_died_is_replaced(readers: list[Any]) -> None:
+    assert len(rows_of(simple(3, 2))) == 3
+    readers[0].process.kill()
+    readers[0].process.wait()
+    assert len(rows_of(simple(3, 2))) == 3
+
+
+def test_dates_out_of_range_cost_only_their_row_at_any_depth() -> None:
+    far = pa.array([[{"d": 0}], [{"d": 2**30}], None], pa.list_(pa.struct({"d": pa.date32()})))
+    rows = rows_of(parquet(pa.table({"v": far})))
+    assert values(rows) == [{"v": [{"d": "1970-01-01"}]}, None, {"v": None}]
+
+
+def test_maps_at_any_depth() -> None:
+    inner = pa.map_(pa.string(), pa.list_(pa.map_(pa.string(), pa.int8())))
+    table = pa.table(
+        {
+            "a": pa.array([[("k", [[("x", 1)]])], [], None], inner),
+            "b": pa.array([{"m": []}, {"m": [("y", [])]}, None], pa.struct({"m": inner})),
+        }
+    )
+    assert values(rows_of(parquet(table))) == [
+        {"a": {"k": [{"x": 1}]}, "b": {"m": {}}},
+        {"a": {}, "b": {"m": {"y": []}}},
+        {"a": None, "b": None},
+    ]
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "brotli", "lz4", "zstd"])
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_codecs_and_page_versions(codec: str, version: str) -> None:
+    table = pa.table({"n": range(5000), "t": [f"text {n % 7}" for n in range(5000)]})
+    body = parquet(table, compression=codec, data_page_version=version, write_page_checksum=True, row_group_size=3000)
+    assert values(rows_of(body)) == table.to_pylist()
+
+
+def test_text_that_is_not_utf8_late_in_a_group_and_within_a_dictionary() -> None:
+    texts = [b"good"] * 3000 + [b"\xff"] + [b"fine"] * 3000
+    column = pa.Array.from_buffers(pa.string(), len(texts), pa.array(texts).buffers())
+    for dictionary in (True, False):
+        rows = rows_of(parquet(pa.table({"n": range(len(texts)), "t": column}), use_dictionary=dictionary))
+        assert [row.index for row in rows if isinstance(row, BadRow)] == [3000]
+        assert values(rows)[2999::2] == [{"n": n, "t": "fine" if n > 3000 else "good"} for n in range(2999, 6001, 2)]
 
 
 def test_digests_agree_with_those_of_json() -> None:

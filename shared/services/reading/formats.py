@@ -56,7 +56,7 @@ def read_rows(source: ByteSource, *, start: Checkpoint = _START, max_row_bytes: 
     while len(window.data) < len(_PARQUET) and window.slide(0):
         pass
     if window.data.startswith(_PARQUET):
-        from shared.services.reading.parquet import read_parquet  # Loads pyarrow, which most never need.
+        from shared.services.reading.parquet import read_parquet  # Most never need it.
 
         yield from read_parquet(source, start, max_row_bytes)
         return

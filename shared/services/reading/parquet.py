@@ -1,23 +1,20 @@
-"""Parquet: a task a row, read a row group and a small batch at a time."""
+"""Parquet: a task a row, read a row group and a small batch at a time, by a process of its own."""
 
-import io
+import atexit
+import contextlib
+import marshal
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from typing import Any
+from types import MappingProxyType
+from typing import IO, Any, cast
 
-import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from shared.errors import StoreError
-from shared.model.rows import BadRow, Checkpoint, TaskRow, bad_row, build_row
+from shared.model.rows import BadRow, Checkpoint, TaskRow, bad_row
 from shared.services.reading.source import BLOCK, ByteSource, nothing_more
 
-_BATCH_ROWS = 256
-_BATCH_BYTES = 4 * BLOCK
-_BUFFERS = 32 * BLOCK
-"""For all columns together: each is read through a buffer of its own."""
-_MAX_FOOTER = 64 * BLOCK
-_JSON_COLUMNS = ("data", "predictions", "annotations", "meta")
+_NOTHING: MappingProxyType[str, bytes] = MappingProxyType({})
+_BAD = len(BadRow._fields)
 
 
 def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> Iterator[TaskRow | BadRow]:
@@ -26,151 +23,103 @@ def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> I
     The columns "data", "predictions", "annotations" and "meta" may hold JSON as text. Nanoseconds are cut to
     microseconds, maps become objects; for the other types see `build_row`. A resume reads the row group that the
     checkpoint lies in again, and passes over the rows that were consumed. Anything wrong with the file is fatal.
-    Memory is bounded as long as single cells and pages are: pages are unpacked whole, as pyarrow does.
+    Memory is bounded as long as single cells and pages are: pages are unpacked whole.
+
+    The library aborts its process on some damaged files. So another process, which stays for the next file, decodes,
+    and asks this one for the bytes; its end is the file's failure.
     """
-    file = _File(source)
-    row, index = start.row, None
+    reader = _take()
+    row, first, done = start.row, not start.row, False
     try:
-        for values, after in _read_groups(file, start):
-            index = row
-            if isinstance(values, str):
-                yield bad_row(row, values, after)
-            else:
-                yield _row(values, row, after, max_row_bytes)
-            row += 1
-    except StoreError:
-        raise
-    except Exception as error:  # noqa: BLE001  # Whatever pyarrow makes of broken bytes, it is the file's failure.
-        if file.failure:
-            raise file.failure from None
-        end = nothing_more(row, source)
-        index = None if index is None and not start.row else row
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        yield bad_row(index, f"the Parquet file can't be read: {reason}", end, fatal=True)
+        send(reader.input, (source.size, *start, max_row_bytes))
+        while (message := receive(reader.output)) is not None:
+            match message:
+                case ("read", offset, length):
+                    send(reader.input, source.read(offset, length))
+                case ("rows", rows):
+                    for values in rows:
+                        found = _row(values)
+                        row, first = found.after.row, False
+                        yield found
+                case _:
+                    done = True
+                    return
+    except BrokenPipeError:
+        pass
+    finally:
+        if done and not _idle:
+            _idle.append(reader)
+        else:
+            reader.end()
+    reason = "the Parquet file can't be read: its decoder broke down, as damaged files or a lack of memory make it"
+    yield bad_row(None if first else row, reason, nothing_more(row, source), fatal=True)
 
 
-def _read_groups(file: "_File", start: Checkpoint) -> Iterator[tuple[dict[str, Any] | str, Checkpoint]]:
-    """Each row as a dict, or what is wrong with it, and the checkpoint behind it."""
-    file.check_footer()
-    metadata = pq.read_metadata(file)
-    buffer = max(64 * 1024, min(BLOCK, _BUFFERS // max(1, metadata.num_columns)))
-    reader = pq.ParquetFile(
-        file, metadata=metadata, buffer_size=buffer, pre_buffer=False, page_checksum_verification=True
-    )
-    row = sum(metadata.row_group(group).num_rows for group in range(min(start.offset, metadata.num_row_groups)))
-    for group in range(start.offset, metadata.num_row_groups):
-        rows = metadata.row_group(group).num_rows
-        each = max(1, metadata.row_group(group).total_byte_size // max(1, rows))
-        size = max(1, min(_BATCH_ROWS, _BATCH_BYTES // each))
-        stop = row + rows
-        for batch in reader.iter_batches(batch_size=size, row_groups=[group], use_threads=False):
-            skip = min(max(0, start.row - row), batch.num_rows)
-            row += skip
-            for values in _to_dicts(batch.slice(skip)):
-                row += 1
-                yield values, Checkpoint(row, group + 1 if row == stop else group)
-        if row != stop:
-            raise ValueError(f"row group {group} holds {row - stop + rows} rows instead of {rows}")
+def send(file: IO[bytes], value: Any) -> None:
+    """One message to the other process."""
+    body = marshal.dumps(value)
+    file.write(len(body).to_bytes(4, "little") + body)
+    file.flush()
 
 
-def _to_dicts(batch: Any) -> list[dict[str, Any] | str]:
-    """The rows of a batch; if one of them has no Python form, only that one is an error text."""
-    try:
-        schema = pa.schema([field.with_type(_in_microseconds(field.type)) for field in batch.schema])
-        if schema != batch.schema:
-            batch = batch.cast(schema, safe=False)
-        rows: list[dict[str, Any] | str] = batch.to_pylist(maps_as_pydicts="lossy")
-    except (ValueError, OverflowError, LookupError, TypeError, NotImplementedError) as error:
-        if batch.num_rows == 1:
-            return [f"a value can't be read: {error}"]
-        return [row for index in range(batch.num_rows) for row in _to_dicts(batch.slice(index, 1))]
-    return rows
+def receive(file: IO[bytes]) -> Any:
+    """One message of the other process; None if it has ended."""
+    head = file.read(4)
+    body = file.read(int.from_bytes(head, "little")) if len(head) == 4 else b""
+    return marshal.loads(body) if body and len(body) == int.from_bytes(head, "little") else None  # noqa: S302
 
 
-def _in_microseconds(kind: Any) -> Any:
-    """The type with nanoseconds, for which Python has none, cut to microseconds at any depth."""
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        return pa.timestamp("us", kind.tz)
-    if pa.types.is_time64(kind) and kind.unit == "ns":
-        return pa.time64("us")
-    if pa.types.is_duration(kind) and kind.unit == "ns":
-        return pa.duration("us")
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_in_microseconds(field.type)) for field in kind])
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_in_microseconds(kind.value_type)))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_in_microseconds(kind.value_type)))
-    return kind
+def _row(values: tuple[Any, ...]) -> TaskRow | BadRow:
+    if len(values) == _BAD:
+        index, line, reason, after, fatal = values
+        return BadRow(index, line, reason, Checkpoint(*after), fatal)
+    return TaskRow(*values[:2], values[2] or _NOTHING, *values[3:-1], Checkpoint(*values[-1]))  # type: ignore[call-arg]
 
 
-def _row(values: dict[str, Any], index: int, after: Checkpoint, max_row_bytes: int) -> TaskRow | BadRow:
-    for name in _JSON_COLUMNS:
-        text = values.get(name)
-        if not text or not isinstance(text, str | bytes):
-            continue
+class _Reader:
+    """The other process."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join(os.path.abspath(part) for part in sys.path)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "shared.services.reading.parquet_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pipesize=BLOCK,
+            env={**os.environ, "PYTHONPATH": path, "RUST_BACKTRACE": "0"},
+        )
+        self.input = cast(IO[bytes], self.process.stdin)
+        self.output = cast(IO[bytes], self.process.stdout)
+        self.owner = os.getpid()
+
+    def end(self) -> None:
+        """Ends it, whatever it does."""
+        self.process.kill()
+        with contextlib.suppress(OSError):
+            self.input.close()
+        self.output.close()
+        self.process.wait()
+
+
+_idle: list[_Reader] = []
+
+
+def _take() -> _Reader:
+    while True:
         try:
-            value = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            if name != "data":
-                return bad_row(index, f"column '{name}' holds no JSON: {error.msg}", after)
-            continue
-        if name != "data" or isinstance(value, dict):
-            values[name] = value
-    return build_row(values, index, after, max_row_bytes)
+            reader = _idle.pop()
+        except IndexError:
+            return _Reader()
+        if reader.owner == os.getpid() and reader.process.poll() is None:
+            return reader
+        if reader.owner == os.getpid():
+            reader.end()
 
 
-class _File(io.RawIOBase):
-    """A source as the file that pyarrow reads. It keeps the source's failure, which pyarrow may wrap or lose."""
-
-    def __init__(self, source: ByteSource) -> None:
-        super().__init__()
-        self.failure: StoreError | None = None
-        self._source = source
-        self._offset = 0
-
-    def check_footer(self) -> None:
-        """Refuses a footer that would not fit; it is read whole."""
-        self.seek(-8, io.SEEK_END)
-        tail = self.read(8)
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != b"PAR1" or length > self._source.size - 12:
-            raise ValueError("its end is missing or damaged")
-        if length > _MAX_FOOTER:
-            raise ValueError(f"its footer has {length} bytes; the limit is {_MAX_FOOTER}")
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def tell(self) -> int:
-        """The position."""
-        return self._offset
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves the position."""
-        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._source.size}[whence]
-        self._offset = max(0, origin + offset)
-        return self._offset
-
-    def read(self, size: int | None = -1) -> bytes:
-        """Exactly `size` bytes, fewer only at the end, asked of the source by blocks."""
-        left = self._source.size - self._offset
-        left = left if size is None or size < 0 else min(size, left)
-        parts = []
-        while left > 0:
-            try:
-                part = self._source.read(self._offset, min(left, BLOCK))
-            except StoreError as error:
-                self.failure = error
-                raise
-            if not part:
-                break
-            parts.append(part)
-            self._offset += len(part)
-            left -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+@atexit.register
+def _end_all() -> None:
+    while _idle:
+        reader = _idle.pop()
+        if reader.owner == os.getpid():
+            reader.end()
