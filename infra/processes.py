@@ -58,12 +58,17 @@ class LocalProcess:
 
     def peak_memory(self) -> float:
         """The most memory the process ever held, in MB (Linux only)."""
-        for line in Path(f"/proc/{self._running.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("no VmHWM in /proc")
+        return peak_memory(self._running.pid)
 
     def cpu_seconds(self) -> float:
         """CPU time of the process so far, user and system (Linux only)."""
         fields = Path(f"/proc/{self._running.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_memory(pid: int) -> float:
+    """The most memory a process ever held, in MB (Linux only)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no VmHWM in /proc")

@@ -95,6 +95,10 @@ class Server:
         self.process.kill()
         self._close()
 
+    def peak_memory(self) -> float:
+        """The most memory the present process ever held, in MB."""
+        return self.process.peak_memory()
+
     def stop(self) -> None:
         self.process.stop()
         self._close()

@@ -18,6 +18,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 
 from infra.emulators import HOST, Running, free_port
 from infra.emulators.cloud_tasks.oidc import Issuer
+from infra.processes import peak_memory
 from tests.stack import Api
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +54,13 @@ class Function:
             self._process.wait(20)
             self._process = None
 
+    def peak_memory(self) -> float:
+        """The most memory that one of its processes ever held, in MB."""
+        assert self._process is not None
+        group = self._process.pid
+        members = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == group]
+        return max(peak_memory(pid) for pid in members)
+
     def wait(self) -> None:
         """Returns once it answers, whatever it answers."""
         tick = threading.Event()
@@ -64,6 +72,13 @@ class Function:
             else:
                 return
         raise AssertionError(f"{self.url} does not answer:\n{self.log.read_text()[-2000:]}")
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 class Deployment:
@@ -193,6 +208,10 @@ class Functions:
             deployment.start(self._endpoint, self._keys_url)
         self._api = Api(deployment.functions["api"].url, TOKEN)
         return self._api
+
+    def peak_memory(self) -> float:
+        """The most memory that the worker ever held, in MB."""
+        return self._deployment.functions["sync_chunk"].peak_memory()
 
     def kill(self) -> None:
         """kill -9 of all of them; queue and documents stay."""

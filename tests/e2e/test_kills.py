@@ -9,8 +9,6 @@ from infra.bench.s3_process import s3_server
 from tests.e2e.deployment import functions
 from tests.stack import server
 
-ROWS = 300_000
-
 
 @pytest.fixture(scope="module")
 def s3():
@@ -62,26 +60,31 @@ def test_kills_during_a_sync(s3, lives):
     assert sorted(s3.keys("bucket")) == sorted(keys)
 
 
-def test_a_large_file_resumes_at_a_row(s3, tmp_path):
-    """300,000 rows, killed in the middle: it goes on at a row, all rows become tasks, memory stays below 300 MB."""
-    s3.fill("rows", 1, kind="jsonl", rows=ROWS)
+def test_a_large_file_resumes_at_a_row(s3, lives, platform):
+    """Killed in the middle of a file: it goes on at a row, and all rows become tasks.
+
+    Memory stays below 300 MB. 300,000 rows in the local stack, fewer where the emulator has to hold them all.
+    """
+    sluice, rows = lives[0], 300_000 if platform == "embedded" else 12_000
+    s3.drop("rows")
+    s3.fill("rows", 1, kind="jsonl", rows=rows)
     pause = threading.Event()
-    with server(tmp_path / "data", tmp_path) as sluice:
-        api = sluice.start()
-        project = api.project()
-        storage = api.s3_storage(project, s3.endpoint, bucket="rows", use_blob_urls=False)
-        api.sync(storage)
-        while (made := api.read(storage)["last_sync_count"] or 0) < ROWS // 4:
-            assert api.read(storage)["status"] != "completed", "too fast to be killed in the middle"
-            pause.wait(0.05)
-        first_peak = sluice.process.peak_memory()
-        sluice.kill()
-        api = sluice.start()
-        resumed = api.total(project)
+    api = sluice.start()
+    project = api.project()
+    storage = api.s3_storage(project, s3.endpoint, bucket="rows", use_blob_urls=False)
+    api.sync(storage)
+    while (made := api.read(storage)["last_sync_count"] or 0) < rows // 4:
+        assert api.read(storage)["status"] != "completed", "too fast to be killed in the middle"
+        pause.wait(0.05)
+    peaks = [sluice.peak_memory()]
+    sluice.kill()
+    api = sluice.start()
+    resumed = api.total(project)
 
-        ended = api.wait(storage, 120)
+    ended = api.wait(storage, 150)
 
-        assert ROWS > resumed >= made
-        assert ("completed", ROWS) == (ended["status"], ended["last_sync_count"])
-        assert ROWS == api.total(project)
-        assert max(first_peak, sluice.process.peak_memory()) < 300
+    peaks.append(sluice.peak_memory())
+    assert rows > resumed >= made
+    assert ("completed", rows) == (ended["status"], ended["last_sync_count"])
+    assert rows == api.total(project)
+    assert max(peaks) < 300
