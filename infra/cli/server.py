@@ -35,11 +35,11 @@ def connected(
     data_dir: Path,
     *,
     say: Callable[[str], None],
-    files_root: Callable[[Path], Path | None] = lambda _: None,
+    files_root: Callable[[], Path | None] = lambda: None,
 ) -> Iterator[Connection]:
     """A connection to the server at `url`; without one to that of this machine, or to a stack of this process.
 
-    Such a stack lives as long as the context, says so, and can read the folders below `files_root(data_dir)`.
+    Such a stack lives as long as the context, says so, and can read the folders below `files_root()`.
     A token that is not given is the data directory's, but only towards this machine.
     """
     with ExitStack() as stack:
@@ -53,7 +53,7 @@ def connected(
         from infra.local import running  # takes a second, and most commands need no stack
 
         log.configure(level=os.environ.get("SLUICE_LOG_LEVEL", "ERROR"))
-        root = files_root(data_dir)
+        root = files_root()
         say(f"No server at {DEFAULT_URL}: Sluice runs in this process, with its data in {data_dir}.")
         local = stack.enter_context(running(data_dir, files_root=root, slice_seconds=SLICE_SECONDS))
         yield Connection(stack.enter_context(Client(local.url, local.token)), embedded=True)

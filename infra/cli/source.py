@@ -40,12 +40,11 @@ class Source:
         """The settings that a storage at this place does not have yet."""
         return {k: v for k, v in self.settings.items() if (storage.settings.get(k) or None) != (v or None)}
 
-    def files_root(self, data_dir: Path) -> Path | None:
+    def files_root(self) -> Path | None:
         """The document root under which a stack of this process can read the folder; None for a bucket.
 
         The current folder if the source lies below it, as with `sluice serve`, so that the addresses in tasks mean the
-        same for both; else the folder's parent. Raises `SourceError` if there is no such folder, and if the stack's
-        own data lies in it: its keys would be shown like any other file.
+        same for both; else the folder's parent. Raises `SourceError` if there is no such folder.
         """
         if self.type != "localfiles":
             return None
@@ -54,8 +53,6 @@ class Source:
             what = "is a file; give the folder that it is in" if folder.is_file() else "is no folder"
             raise SourceError(f"{folder} {what}.")
         folder = folder.resolve()
-        if folder in (data_dir.resolve(), *data_dir.resolve().parents):
-            raise SourceError(f"{folder} holds Sluice's own data ({data_dir}): choose another place with --data-dir.")
         return here if here in folder.parents else folder.parent
 
 

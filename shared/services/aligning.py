@@ -174,6 +174,7 @@ class Alignment:
 
     def _finish(self, count: int, reason: str, entry: Entry | None = None) -> None:
         listed = self._listed
-        entry = entry or Entry(listed.key, listed.version, listed.size, listed.modified, shape="")
+        shape = self._importer.shape
+        entry = entry or Entry(listed.key, listed.version, listed.size, listed.modified, shape=shape)
         state: State = "failed" if reason else "imported"
         self._batch.add(Item(None, entry._replace(state=state, tasks=count, rows=0, offset=0, reason=reason)))

@@ -56,6 +56,13 @@ class Batcher:
         self._changed = ledger != self.holding.ledger
         self._ledger, self._listing, self._excluded = ledger, listing, excluded
 
+    def latest(self, key: str) -> Entry | None:
+        """What is known of the object that is being imported, pending rows included."""
+        if self._items and self._items[-1].entry.key == key:
+            return self._items[-1].entry
+        self._corrections.pop(key, None)  # they are in the ledger's entry already
+        return self._ledger.get(key)
+
     def restart(self, key: str) -> Entry | None:
         """Commits what is pending and forgets what was said of an object; returns what the ledger says of it."""
         self.flush()

@@ -38,7 +38,7 @@ class Importer:
         self.store = store
         self.batch = Batcher(ctx, holding, deadline)
         self._blob_mode = storage.blob_mode
-        self._shape = storage.shape
+        self.shape = storage.shape
         self._now = ctx.clock()
 
     def run(self, plan: Diff, listing: Sequence[ObjectInfo], excluded: int) -> None:
@@ -163,7 +163,8 @@ class Importer:
                 todo, got = todo._replace(entry=self.batch.restart(todo.listed.key)), None
             else:
                 return
-        self.batch.add(self._failed(todo.listed, todo.entry, "it changes faster than it can be read", transient=True))
+        entry = self.batch.latest(todo.listed.key)
+        self.batch.add(self._failed(todo.listed, entry, "it changes faster than it can be read", transient=True))
 
     def _source(self, listed: ObjectInfo, got: bytes | None) -> ByteSource:
         if got is not None:
@@ -177,16 +178,18 @@ class Importer:
         reason = "it went between listing and reading" if isinstance(error, ObjectNotFoundError) else error.message
         if isinstance(error, AccessDeniedError):
             reason = f"it may be listed but not read: {error.message}"
-        self.batch.add(self._failed(todo.listed, todo.entry, reason, transient=True))
+        entry = self.batch.latest(todo.listed.key)  # rows may have become tasks before it failed
+        self.batch.add(self._failed(todo.listed, entry, reason, transient=True))
 
     def _import_rows(self, todo: Todo, source: ByteSource) -> None:
         listed, before = todo.listed, todo.entry
-        if before is not None and before.tasks and before.version != listed.version:
-            self._align(todo, source)
-            return
         entry = Entry(listed.key, listed.version, listed.size, listed.modified, "partial")
         if before is not None and before.state == "partial" and before.version == listed.version:
             entry = before
+        elif before is not None and before.tasks:
+            # Also after a failure at this very version: its tasks may be of an earlier one.
+            self._align(todo, source)
+            return
         start = Checkpoint(entry.rows, entry.offset)
         for row in read_rows(source, start=start, max_row_bytes=self.ctx.settings.max_row_bytes):
             if self.batch.stopped:
@@ -205,7 +208,7 @@ class Importer:
         """The entry after a bad row: noted on it, or, where the rest of the file is lost, its own failure."""
         after = entry._replace(rows=row.after.row, offset=row.after.offset)
         if row.fatal or row.index is None:
-            return after._replace(reason=row.reason[:MAX_TEXT], shape=self._shape)
+            return after._replace(reason=row.reason[:MAX_TEXT], shape=self.shape)
         return after.with_bad_row(row.index, row.line or 0, row.reason)
 
     def create_row(self, listed: ObjectInfo, row: TaskRow, *, version: str = "") -> Create:
@@ -245,7 +248,7 @@ class Importer:
         """The object failed; tasks that it made earlier stay."""
         kept = entry.tasks if entry is not None else 0
         failed = Entry(listed.key, listed.version, listed.size, listed.modified, "failed", kept)
-        return Item(None, failed._replace(reason=reason[:MAX_TEXT], transient=transient, shape=self._shape))
+        return Item(None, failed._replace(reason=reason[:MAX_TEXT], transient=transient, shape=self.shape))
 
 
 class _ChangedMeanwhileError(Exception):

@@ -54,9 +54,9 @@ def work(ctx: Context, permit: Permit) -> bool:
             return True
         holding = claimer.next(gate)
         if holding == "none open":
-            if runs.finalise(ctx, gate):
-                return True
-            continue  # the gate moved: look again
+            if not runs.finalise(ctx, gate):
+                lanes.advance(ctx, permit, idle=True)  # others are ending it; look again later, not in a circle
+            return True
         if isinstance(holding, str):
             lanes.advance(ctx, permit, idle=first)
             return True

@@ -220,3 +220,57 @@ def test_a_permanent_fault_fails_the_run_with_a_reason(api, s3, project, storage
     assert "Cannot find bucket files" in ended["traceback"]
     s3.put("files", "a.json", '{"data": {"text": "a"}}')
     assert ("completed", None) == ((again := synced(api, storage))["status"], again["traceback"])
+
+
+def test_a_changed_file_whose_reading_failed_once_is_still_changed(api, s3, project, storage):
+    """The new version could not be read; once it can, its content is what counts."""
+    s3.put("files", "a.json", '{"data": {"text": "old"}}')
+    synced(api, storage)
+    s3.put("files", "a.json", '{"data": {"text": "new"}}')
+    s3.faults({"op": "get", "key": "a.json", "action": "status", "status": 404, "code": "NoSuchKey", "count": -1})
+    assert ("completed_with_errors", ["old"]) == (synced(api, storage)["status"], texts(api, project))
+    s3.faults()
+
+    ended = synced(api, storage)
+
+    assert ("completed", ["new"]) == (ended["status"], texts(api, project))
+
+
+def test_a_file_that_goes_while_it_is_streamed(api, s3, project, storage):
+    """What was made of it is remembered: when it is back the rest arrives, and a later change is aligned with all."""
+    rows = [{"text": f"row {number}", "pad": "x" * 400} for number in range(8_000)]
+    s3.put("files", "rows.jsonl", lines(rows))
+    gone = {"op": "get", "key": "rows", "action": "status", "status": 404, "code": "NoSuchKey"}
+    s3.faults(gone | {"skip": 1, "count": -1})
+    broken = synced(api, storage)
+    s3.faults()
+    made = broken["last_sync_count"]
+    assert ("completed_with_errors", made) == (broken["status"], api.total(project))
+    assert 0 < made < len(rows)
+    assert 0 == broken["meta"]["tasks_existed"]
+
+    ended = synced(api, storage)
+
+    assert ("completed", len(rows) - made) == (ended["status"], ended["last_sync_count"])
+    assert made == ended["meta"]["tasks_existed"]
+    rows[0] = {"text": "another first row"}
+    s3.put("files", "rows.jsonl", lines(rows))
+    changed = synced(api, storage)
+    assert ("completed", 0, 1) == (changed["status"], changed["last_sync_count"], changed["meta"]["tasks_updated"])
+    assert len(rows) == api.total(project)
+
+
+@pytest.mark.parametrize("stack", [{"max_rows_to_align": 2}], indirect=True)
+def test_a_changed_file_with_too_many_rows_is_read_once(api, s3, project, storage):
+    """It is told and left as it is, and not read again at every sync."""
+    s3.put("files", "rows.jsonl", lines([{"text": f"{number}"} for number in range(5)]))
+    synced(api, storage)
+    s3.put("files", "rows.jsonl", lines([{"text": f"new {number}"} for number in range(5)]))
+    assert "too many to compare" in synced(api, storage)["traceback"]
+    s3.reset()
+
+    again = synced(api, storage)
+
+    assert "completed_with_errors" == again["status"]
+    assert 0 == s3.stats()["ops"].get("get", 0)
+    assert 5 == api.total(project)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from infra.cli import display
-from infra.cli.source import SourceError, parse
+from infra.cli.source import parse
 from infra.cli.syncing import watch
 from infra.client import ApiError, Storage
 
@@ -17,16 +17,12 @@ def test_the_document_root_is_the_current_folder_where_it_can_be(tmp_path: Path,
     (tmp_path / "here" / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
 
-    def root(path: str, data: str = ".sluice") -> Path | None:
-        return parse(path, settings={}, endpoint=None, secrets={}).files_root(Path(data))
+    def root(path: str) -> Path | None:
+        return parse(path, settings={}, endpoint=None, secrets={}).files_root()
 
     assert root("a/b") == root("a") == tmp_path / "here"
-    assert root(".", "../data") == tmp_path
+    assert root(".") == tmp_path
     assert root("s3://bucket/a") is None
-    with pytest.raises(SourceError, match="own data"):
-        root("a", "a/b/data")
-    with pytest.raises(SourceError, match="own data"):
-        root(".")
 
 
 STORAGE = {"id": 1, "project": 1, "status": "in_progress", "last_sync_count": 3}
