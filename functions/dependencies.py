@@ -6,12 +6,16 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from shared.errors import AuthenticationError
+from shared.model.user import User
 from shared.services import paging, tasks
 from shared.services.context import Context
-from shared.services.tokens import User, user_of
+from shared.services.tokens import user_of, user_of_access, user_of_legacy
 
 _authorization = APIKeyHeader(
-    name="Authorization", scheme_name="Token", auto_error=False, description="`Token <your token>`"
+    name="Authorization",
+    scheme_name="Token",
+    auto_error=False,
+    description="`Token <your token>`, or `Bearer <access token>`.",
 )
 _api_key = APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False, description="The token alone.")
 
@@ -31,18 +35,17 @@ def authenticated(
     api_key: Annotated[str | None, Security(_api_key)],
 ) -> User:
     """Who calls. Raises `AuthenticationError`."""
-    if not authorization:
-        if not api_key:
-            raise AuthenticationError
-        return user_of(ctx.documents, api_key.strip())
-    kind, _, token = authorization.strip().partition(" ")
-    if kind.lower() != "token":
+    kind, _, token = (authorization or "").strip().partition(" ")
+    known = {"token": user_of_legacy, "bearer": user_of_access}.get(kind.lower())
+    if known is None:
         if api_key:
-            return user_of(ctx.documents, api_key.strip())
+            return user_of(ctx, api_key.strip())
+        if not authorization:
+            raise AuthenticationError
         raise AuthenticationError("Authenticate with the header `Authorization: Token <your token>`.")
     if not token.strip():
         raise AuthenticationError("Invalid token header. No credentials provided.")
-    return user_of(ctx.documents, token.strip())
+    return known(ctx, token.strip())
 
 
 Caller = Annotated[User, Depends(authenticated)]

@@ -19,8 +19,8 @@ def whoami(user: Caller) -> Json:
     return Json(
         {
             "id": user.id,
-            "first_name": "",
-            "last_name": "",
+            "first_name": user.first_name,
+            "last_name": user.last_name,
             "username": user.username,
             "email": user.email,
             "last_activity": None,

@@ -30,7 +30,10 @@ class Settings:
     # Where things are.
     data_dir: str = ".sluice"
     secret_key: str = ""
-    """Fernet key that encrypts stored credentials. Empty: made once and kept in the data directory (local only)."""
+    """Fernet key that encrypts stored credentials, and from which the key that signs tokens is derived.
+
+    Empty: made once and kept in the data directory (local only).
+    """
     token: str = ""
     """The first user's API token. Empty: made once and printed (local only)."""
     hostname: str = ""
@@ -48,6 +51,10 @@ class Settings:
     """The document store: `sqlite` (in the data directory) or `firestore`."""
     google_project: str = ""
     firestore_database: str = "(default)"
+
+    # Users.
+    refresh_token_days: float = 3650.0
+    """How long a new refresh token is good."""
 
     # The queue, where it is not in this process.
     queue: str = "inprocess"

@@ -1,4 +1,4 @@
-"""Projects, storages, users' tokens, and the counters that number them."""
+"""Projects, storages, and the counters that number them."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -73,9 +73,3 @@ def next_id(documents: DocumentStore, counter: str) -> int:
             continue
         return int(value)
     raise CommitRefusedError(f"too many callers count {counter} at once; try again")
-
-
-def tokens_of(documents: DocumentStore, digest: str) -> Mapping[str, Any] | None:
-    """The user a token (its hash) belongs to, or None."""
-    found = documents.get(Ref("tokens", digest))
-    return found.data if found else None

@@ -17,6 +17,7 @@ from shared.records.collection import Collection
 from shared.records.runs import Hints, Lanes, Runs, gates
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
+from shared.records.users import Tokens, Users
 from shared.services.secrets import Vault
 from shared.settings import Settings
 
@@ -51,7 +52,7 @@ class Context:
     heartbeat: Callable[[Any], AbstractContextManager[Any]] = field(default=lambda _holding: nullcontext())
     """Keeps a holding's lease alive while the context is entered."""
     vault: Vault = field(default_factory=Vault.throwaway)
-    """Encrypts the credentials of storages."""
+    """Encrypts the credentials of storages; its key signs tokens too."""
 
     stopping: bool = False
     """Set when the process is about to end: workers stop at the next batch boundary."""
@@ -65,6 +66,8 @@ class Context:
     chunks: Chunks = field(init=False)
     ledgers: Ledgers = field(init=False)
     tasks: Tasks = field(init=False)
+    users: Users = field(init=False)
+    tokens: Tokens = field(init=False)
 
     def out_of_time(self, deadline: float) -> bool:
         """Whether work has to stop at the next boundary."""
@@ -80,3 +83,5 @@ class Context:
         self.chunks = Chunks(self.documents)
         self.ledgers = Ledgers(self.documents)
         self.tasks = Tasks(self.documents)
+        self.users = Users(self.documents)
+        self.tokens = Tokens(self.documents)

@@ -1,5 +1,8 @@
 """Credentials at rest: encrypted with Fernet, under a key from the settings or from a file made once."""
 
+import base64
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -17,10 +20,11 @@ SHORTEST_MASKED = 4
 
 
 class Vault:
-    """Encrypts and decrypts the secret fields of storages."""
+    """Encrypts and decrypts the secret fields of storages, and derives keys for other purposes."""
 
     def __init__(self, key: bytes) -> None:
         self._fernet = Fernet(key)
+        self._key = base64.urlsafe_b64decode(key)
 
     @classmethod
     def throwaway(cls) -> "Vault":
@@ -55,6 +59,10 @@ class Vault:
                 "The stored credentials can't be read with this server's key. Enter them again, or restore the key."
             ) from None
         return opened
+
+    def derived(self, label: str) -> bytes:
+        """A key of 32 bytes for another purpose: of the same secret key and label always the same."""
+        return hmac.digest(self._key, label.encode(), hashlib.sha256)
 
 
 def masked(text: str, values: Mapping[str, str]) -> str:

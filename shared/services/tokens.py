@@ -1,29 +1,27 @@
-"""API tokens: stored hashed, so that who reads the database can't use them."""
+"""API tokens: kept as hashes, so that who reads the database can't use them. Role and projects are read at each use.
 
-import hashlib
+A legacy token is 40 hex digits and good until it is removed. A refresh token is signed, expires, can be revoked, and
+is exchanged for access tokens, which are signed too, kept nowhere, and good for five minutes.
+"""
+
 import os
 import secrets
-from dataclasses import dataclass
 
-from shared.errors import AuthenticationError, CommitRefusedError
-from shared.ports import Create, Delete, DocumentStore, Filter, Query, Ref, Value, Write
-from shared.records.storages import tokens_of
+from shared.errors import AuthenticationError, CommitRefusedError, CommitUnknownError
+from shared.model.user import Token, User
+from shared.ports import Create, Delete, DocumentStore, Ref, Write
+from shared.records.users import Tokens, Users
+from shared.services import jwts
+from shared.services.context import Context
 from shared.services.secrets import private_file
 from shared.settings import Settings
 
-COLLECTION = "tokens"
 TOKEN_FILE = "token"  # noqa: S105  a file's name
 FIRST_USER = 1
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Who calls."""
-
-    id: int
-    email: str
-    username: str
-    created_at: float
+ACCESS_SECONDS = 300
+RETRIES = 20
+INVALID = "Invalid token."
+INACTIVE = "User inactive or deleted."
 
 
 def first_token(settings: Settings) -> str:
@@ -34,34 +32,90 @@ def first_token(settings: Settings) -> str:
 
 
 def admit_first(documents: DocumentStore, token: str, now: float) -> None:
-    """Makes `token` the first user's, and an earlier first token worthless."""
-    wanted = _ref(token)
-    held = documents.query(Query(collection=COLLECTION, where=(Filter("first", "==", True),), select=()))
-    writes: list[Write] = [Delete(document.ref, None) for document in held if document.ref != wanted]
-    if len(writes) == len(held):
-        user: dict[str, Value] = {
-            "user": FIRST_USER,
-            "email": "admin@localhost",
-            "username": "admin",
-            "created_at": now,
-            "first": True,
-        }
-        writes.append(Create(wanted, user))
-    if writes:
+    """Makes `token` the first user's, who is an admin, and an earlier first token worthless.
+
+    Processes that start together may call it at the same time.
+    """
+    tokens, users = Tokens(documents), Users(documents)
+    wanted = tokens.digest(token)
+    for _ in range(RETRIES):
+        held = tokens.first()
+        writes: list[Write] = [Delete(stored.ref, None) for stored in held if stored.ref.id != wanted]
+        if len(writes) == len(held):
+            writes.append(tokens.create(wanted, Token(user=FIRST_USER, first=True, created_at=now)))
+        if users.get(FIRST_USER) is None:
+            admin = User(id=FIRST_USER, email="admin@localhost", username="admin", role="admin", created_at=now)
+            writes.append(users.create(FIRST_USER, admin))
+            counter = Ref("counters", users.name)
+            if documents.get(counter) is None:
+                writes.append(Create(counter, {"value": FIRST_USER}))
+        if not writes:
+            return
         try:
             documents.commit(writes)
-        except CommitRefusedError:
-            if documents.get(wanted) is None:
-                raise  # else another process that starts was faster
+        except (CommitRefusedError, CommitUnknownError):
+            continue  # another process that starts was faster, or the answer was lost
+        return
+    raise CommitRefusedError("the first token is being changed by others; start again")
 
 
-def user_of(documents: DocumentStore, token: str) -> User:
-    """The user of a token. Raises `AuthenticationError`."""
-    found = tokens_of(documents, _ref(token).id)
-    if found is None:
-        raise AuthenticationError("Invalid token.")
-    return User(int(found["user"]), str(found["email"]), str(found["username"]), float(found["created_at"]))
+def user_of(ctx: Context, token: str) -> User:
+    """The user of a legacy or an access token. Raises `AuthenticationError`."""
+    return user_of_access(ctx, token) if jwts.looks_like(token) else user_of_legacy(ctx, token)
 
 
-def _ref(token: str) -> Ref:
-    return Ref(COLLECTION, hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
+def user_of_legacy(ctx: Context, token: str) -> User:
+    """The user of a legacy token. Raises `AuthenticationError`."""
+    held = ctx.tokens.get(ctx.tokens.digest(token))
+    if held is None or held.value.kind != "legacy":
+        raise AuthenticationError(INVALID)
+    return _active(ctx, held.value.user)
+
+
+def user_of_access(ctx: Context, token: str) -> User:
+    """The user of an access token. Raises `AuthenticationError`."""
+    return _active(ctx, jwts.verify(ctx.vault, token, "access", ctx.clock()).user)
+
+
+def new_legacy(ctx: Context, user: User) -> str:
+    """A legacy token for the user, beside others they have. It is shown once: it can't be read again."""
+    token = secrets.token_hex(20)
+    _keep(ctx, token, Token(user=user.id, created_at=ctx.clock()))
+    return token
+
+
+def new_refresh(ctx: Context, user: User) -> str:
+    """A refresh token for the user, beside others they have. It is shown once: it can't be read again."""
+    now = ctx.clock()
+    expires = int(now + ctx.settings.refresh_token_days * 86_400)
+    token = jwts.issue(ctx.vault, jwts.Claims("refresh", user.id, secrets.token_hex(16), int(now), expires))
+    _keep(ctx, token, Token(user=user.id, kind="refresh", created_at=now, expires_at=float(expires)))
+    return token
+
+
+def access(ctx: Context, refresh: str) -> str:
+    """An access token for a refresh token that is neither revoked nor expired. Raises `AuthenticationError`."""
+    now = ctx.clock()
+    claims = jwts.verify(ctx.vault, refresh, "refresh", now)
+    held = ctx.tokens.get(ctx.tokens.digest(refresh))
+    if held is None or held.value.kind != "refresh":
+        raise AuthenticationError("Token is revoked")
+    user = _active(ctx, claims.user)
+    issued = int(now)
+    return jwts.issue(ctx.vault, jwts.Claims("access", user.id, secrets.token_hex(16), issued, issued + ACCESS_SECONDS))
+
+
+def _active(ctx: Context, number: int) -> User:
+    stored = ctx.users.get(number)
+    if stored is None or not stored.value.active:
+        raise AuthenticationError(INACTIVE)
+    return stored.value
+
+
+def _keep(ctx: Context, token: str, about: Token) -> None:
+    digest = ctx.tokens.digest(token)
+    try:
+        ctx.documents.commit([ctx.tokens.create(digest, about)])
+    except CommitUnknownError:
+        if ctx.tokens.get(digest) is None:
+            raise

@@ -1,13 +1,16 @@
 """What API tests do again and again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from shared.adapters.queues.inprocess import InProcessQueue
+from shared.model.user import Role, User
 from shared.ports import Query
+from shared.records.storages import next_id
+from shared.services import tokens
 from shared.services.context import Context
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -23,6 +26,8 @@ def words(text: str) -> list[str]:
 class Api:
     ctx: Context
     http: httpx.Client
+    others: list[httpx.Client] = field(default_factory=list)
+    """Of other users; closed with the test."""
 
     def call(self, method: str, path: str, status: int = 200, **more: Any) -> Any:
         """A request that must answer with `status`; the answer's JSON, None if it is empty."""
@@ -55,6 +60,26 @@ class Api:
         keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
         body = {"project": project, "bucket": "pictures", "prefix": "img", "s3_endpoint": endpoint, **keys}
         return self.post("/api/storages/s3/", {**body, "use_blob_urls": True, **fields}, status)
+
+    def as_user(self, *projects: int, role: Role = "member") -> "Api":
+        """The API as somebody else: a new member of these projects, or a new admin."""
+        number = next_id(self.ctx.documents, "users")
+        user = User(
+            id=number,
+            email=f"user-{number}@localhost",
+            username=f"user-{number}",
+            role=role,
+            projects=frozenset(projects),
+            created_at=self.ctx.clock(),
+        )
+        self.ctx.documents.commit([self.ctx.users.create(number, user)])
+        return self.with_token(tokens.new_legacy(self.ctx, user))
+
+    def with_token(self, token: str) -> "Api":
+        """The API with another legacy token."""
+        headers = {"Authorization": f"Token {token}"}
+        self.others.append(httpx.Client(base_url=self.http.base_url, headers=headers, timeout=60, trust_env=False))
+        return Api(self.ctx, self.others[-1], self.others)
 
     def work(self) -> None:
         """Delivers every message that is due."""

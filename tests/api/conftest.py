@@ -66,7 +66,10 @@ def api(switch: tuple[Switch, str], settings: Settings) -> Iterator[Api]:
     switch[0].app = create_app(lambda: ctx)
     headers = {"Authorization": f"Token {TOKEN}"}
     with httpx.Client(base_url=switch[1], headers=headers, timeout=60, trust_env=False) as client:
-        yield Api(ctx, client)
+        api = Api(ctx, client)
+        yield api
+        for other in api.others:
+            other.close()
     app.close(ctx)
 
 

@@ -1,6 +1,7 @@
 """Who is let in, and what can be read without."""
 
 import stat
+import threading
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,9 @@ import pytest
 from functions.app import create_app
 from functions.runtime import deliver
 from shared import __version__, app
+from shared.errors import AuthenticationError
+from shared.ports import Delete, Query
+from shared.records.storages import next_id
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
 
@@ -34,6 +38,11 @@ ROUTES = [
         ({"Authorization": f"Token {TOKEN}x"}, "Invalid token."),
         ({"Authorization": "Token"}, "Invalid token header. No credentials provided."),
         ({"Authorization": "Basic YTpi"}, "Authenticate with the header `Authorization: Token <your token>`."),
+        ({"Authorization": "Bearer"}, "Invalid token header. No credentials provided."),
+        ({"Authorization": "Bearer nonsense"}, "Given token not valid for any token type"),
+        ({"Authorization": f"Bearer {TOKEN}"}, "Given token not valid for any token type"),
+        ({"Authorization": "Bearer \xff\xfe.\xfc.\xfb"}, "Given token not valid for any token type"),
+        ({"X-API-Key": "eyJ.e30.x"}, "Given token not valid for any token type"),
         ({"X-API-Key": "nonsense"}, "Invalid token."),
         ({"Authorization": "Token \xff\xfe"}, "Invalid token."),
     ],
@@ -86,10 +95,10 @@ def test_tokens_are_kept_as_hashes(api: Api, settings: Settings):
 def test_a_new_first_token_makes_the_old_one_worthless(tmp_path: Path):
     for token in ("first-token", "second-token"):
         ctx = app.build(Settings(data_dir=str(tmp_path), token=token), deliver)
-        held = [app.tokens.user_of(ctx.documents, token).id]
+        held = [app.tokens.user_of(ctx, token).id]
         if token == "second-token":
-            with pytest.raises(app.tokens.AuthenticationError):
-                app.tokens.user_of(ctx.documents, "first-token")
+            with pytest.raises(AuthenticationError):
+                app.tokens.user_of(ctx, "first-token")
         app.close(ctx)
         assert held == [1]
 
@@ -101,7 +110,7 @@ def test_without_settings_token_and_key_are_made_once_for_the_owner_alone(tmp_pa
         ctx = app.build(settings, deliver)
         token = app.tokens.first_token(settings)
         seen.add((token, ctx.vault.open(ctx.vault.seal({"a": "b"}))["a"], (tmp_path / "data/secret.key").read_text()))
-        assert app.tokens.user_of(ctx.documents, token).id == 1
+        assert app.tokens.user_of(ctx, token).id == 1
         app.close(ctx)
     assert len(seen) == 1
     for name in ("token", "secret.key"):
@@ -116,3 +125,34 @@ def test_a_context_that_cannot_be_built_is_a_500_without_words(switch, caplog: p
     answer = httpx.get(f"{switch[1]}/api/projects/", trust_env=False)
     assert answer.status_code == 500
     assert "hunter2" not in answer.text
+
+
+def test_processes_that_start_together_admit_one_user(tmp_path: Path):
+    settings = Settings(data_dir=str(tmp_path), token="the-token")
+    ctx = app.build(settings, deliver)
+    for name in ("users", "tokens", "counters"):
+        for document in ctx.documents.query(Query(collection=name)):
+            ctx.documents.commit([Delete(document.ref, None)])
+    barrier = threading.Barrier(6)
+    failed: list[Exception] = []
+
+    def start(token: str) -> None:
+        barrier.wait(10)
+        try:
+            app.tokens.admit_first(ctx.documents, token, 1.0)
+        except Exception as error:  # noqa: BLE001  the test shows it
+            failed.append(error)
+
+    threads = [threading.Thread(target=start, args=(token,)) for token in ("one", "one", "one", "two", "two", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    admitted = [held.value.user for held in ctx.tokens.first()]
+    people = ctx.documents.count(Query(collection="users"))
+    number = next_id(ctx.documents, "users")
+    app.close(ctx)
+    assert failed == []
+    assert admitted
+    assert set(admitted) == {1}
+    assert (people, number) == (1, 2)
