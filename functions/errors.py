@@ -18,6 +18,7 @@ from shared.errors import (
     CommitRefusedError,
     CommitUnknownError,
     DocumentsUnavailableError,
+    ForbiddenError,
     InvalidDocumentError,
     InvalidInputError,
     NotFoundError,
@@ -75,6 +76,8 @@ def expected(error: SluiceError) -> Json | None:
             return error_answer(404, error.message)
         case AuthenticationError():
             return error_answer(401, error.message, headers={"WWW-Authenticate": "Token"})
+        case ForbiddenError():
+            return error_answer(403, error.message)
         case StoreError() | InvalidDocumentError():
             return error_answer(400, "Validation error", fields={"non_field_errors": [error.message]})
         case _ if isinstance(error, _BUSY):

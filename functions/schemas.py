@@ -124,5 +124,6 @@ def request_body(model: type[BaseModel]) -> dict[str, Any]:
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorBody, "description": "The request is not valid; `validation_errors` names the fields."},
     401: {"model": ErrorBody, "description": "No token, or not a valid one."},
+    403: {"model": ErrorBody, "description": "Only an admin may do this."},
     404: {"model": ErrorBody, "description": "There is no such thing."},
 }

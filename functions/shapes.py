@@ -10,8 +10,8 @@ from functions.label_config import control_weights, parsed
 from shared.model.project import Project
 from shared.model.storage import Storage
 from shared.model.task import UNDEFINED, named_data, task_id
+from shared.model.user import User
 from shared.ports import Document
-from shared.services.tokens import User
 from shared.services.views import StorageInfo
 
 _INFO = ("last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta")
@@ -61,7 +61,7 @@ def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
     return {key: known.get(key) for key in STORAGE_KEYS[storage.type]}
 
 
-def project_shape(project: Project, user: User, counters: Mapping[str, int]) -> dict[str, Any]:
+def project_shape(project: Project, creator: User | None, counters: Mapping[str, int]) -> dict[str, Any]:
     """A project; a counter that is not given is null, as in the answer to its creation."""
     names = ("task_number", "finished_task_number", "num_tasks_with_annotations", "total_annotations_number")
     tasks, finished, annotated, annotations = (counters.get(name) for name in names)
@@ -81,7 +81,7 @@ def project_shape(project: Project, user: User, counters: Mapping[str, int]) -> 
         "is_published": False,
         "model_version": "",
         "is_draft": False,
-        "created_by": {"id": user.id, "first_name": "", "last_name": "", "email": user.email, "avatar": None},
+        "created_by": _person(project.created_by, creator),
         "created_at": moment(project.created_at),
         "min_annotations_to_start_training": 0,
         "start_training_on_annotation_update": False,
@@ -112,6 +112,17 @@ def project_shape(project: Project, user: User, counters: Mapping[str, int]) -> 
         "queue_done": finished or 0,
         "config_suitable_for_bulk_annotation": True,
         "state": None,
+    }
+
+
+def _person(number: int, user: User | None) -> dict[str, Any]:
+    """Who did something; the number stays when nobody has it any more."""
+    return {
+        "id": number,
+        "first_name": user.first_name if user else "",
+        "last_name": user.last_name if user else "",
+        "email": user.email if user else "",
+        "avatar": None,
     }
 
 

@@ -5,12 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from functions.access import OwnTask, visible_project
 from functions.dependencies import Caller, Ctx, TaskPages
 from functions.errors import Json
-from functions.requests import Id, Page, PageSize, number, page_number, page_size
+from functions.requests import Page, PageSize, number, page_number, page_size
 from functions.schemas import ERRORS, TaskOut, TaskPage
 from functions.shapes import task_shape
-from shared.services import projects, tasks
+from shared.services import tasks
 
 router = APIRouter(prefix="/api/tasks", tags=["Tasks"], responses=ERRORS)
 
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/api/tasks", tags=["Tasks"], responses=ERRORS)
 @router.get("", response_model=TaskPage)
 def list_tasks(
     ctx: Ctx,
-    _user: Caller,
+    user: Caller,
     pages: TaskPages,
     project: Annotated[str | None, Query(description="Id of the project.")] = None,
     page: Page = None,
@@ -30,7 +31,7 @@ def list_tasks(
     """A project's tasks, in the order of their source. A page behind the end is 404."""
     if not project:
         return Json({"detail": "Neither project nor view id specified"}, 404)
-    owner = projects.get(ctx, number(project))
+    owner = visible_project(ctx, user, number(project))
     limit = page_size(size, ctx.settings.page_size, ctx.settings.max_page_size)
     found, totals = pages.read(ctx, owner.id, page_number(page), limit)
     return Json(
@@ -44,13 +45,13 @@ def list_tasks(
 
 
 @router.get("/{id}", response_model=TaskOut)
-def get_task(ctx: Ctx, _user: Caller, id: Id) -> Json:  # noqa: A002  the API's name
+def get_task(task: OwnTask) -> Json:
     """One task, with annotations and predictions."""
-    return Json(task_shape(*tasks.get(ctx, number(id))))
+    return Json(task_shape(*task))
 
 
 @router.delete("/{id}", status_code=204, response_class=Response)
-def delete_task(ctx: Ctx, _user: Caller, id: Id) -> Response:  # noqa: A002
+def delete_task(ctx: Ctx, task: OwnTask) -> Response:
     """Delete a task for good: later syncs don't bring it back."""
-    tasks.delete(ctx, number(id))
+    tasks.delete(ctx, task.id)
     return Response(status_code=204)

@@ -48,6 +48,10 @@ class AuthenticationError(SluiceError):
     """Authentication credentials were not provided."""
 
 
+class ForbiddenError(SluiceError):
+    """You do not have permission to perform this action."""
+
+
 # What an object store says.
 
 

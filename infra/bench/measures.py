@@ -16,7 +16,7 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.s3 import S3Objects
 from shared.model.providers import S3
-from shared.services import projects, registration, runs
+from shared.services import projects, registration, runs, users
 
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
 BUCKET = "bench"
@@ -107,7 +107,9 @@ def documents_per_object(endpoint: str, folder: Path, *, blob: bool) -> tuple[fl
     ctx = app.build(settings, deliver, documents=documents)
     try:
         project = projects.create(ctx, {"title": "bench"}, user=1)
-        storage = registration.create(ctx, S3, {"project": project.id, **_settings(endpoint, blob=blob)})
+        storage = registration.create(
+            ctx, S3, {"project": project.id, **_settings(endpoint, blob=blob)}, user=users.first(ctx)
+        )
         figures: list[tuple[int, int]] = []
         for _ in range(2):
             documents.reset()

@@ -9,6 +9,7 @@ from shared.errors import BucketNotFoundError, CredentialsError, InvalidInputErr
 from shared.model.project import Project
 from shared.model.providers import Provider
 from shared.model.storage import Storage, clean, identity_of
+from shared.model.user import User
 from shared.records.collection import Stored
 from shared.services.context import Context
 from shared.services.secrets import masked
@@ -18,14 +19,14 @@ LABELS = frozenset({"title", "description", "synchronizable", "presign", "presig
 """Edits of these alone need no look into the bucket."""
 
 
-def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storage:
+def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> Storage:
     """A storage, without an id yet, of the fields of a request. Raises `InvalidInputError` naming every bad field."""
     problems: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     project = 0
     try:
         project = project_number(given)
-        project_of(ctx, project)
+        project_of(ctx, project, user=user)
     except InvalidInputError as error:
         problems |= error.fields
     try:
@@ -110,9 +111,12 @@ def project_number(given: Mapping[str, Any]) -> int:
     return int(text)
 
 
-def project_of(ctx: Context, number: int) -> Stored[Project]:
-    """The project that a storage is for. Raises `InvalidInputError` in the name of the field."""
-    project = ctx.projects.get(number)
+def project_of(ctx: Context, number: int, *, user: User) -> Stored[Project]:
+    """The project that a storage is for. Raises `InvalidInputError` in the name of the field.
+
+    A project that the user may not see is not there.
+    """
+    project = ctx.projects.get(number) if user.may_see(number) else None
     if project is None:
         raise unknown_project(str(number))
     return project

@@ -7,6 +7,7 @@ from typing import Any
 from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
 from shared.log import logger
 from shared.model.project import Project, clean_project
+from shared.model.user import User
 from shared.ports import Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
@@ -16,6 +17,7 @@ from shared.services.registration import gone_writes
 from shared.services.trash import trash_of_gates
 
 RETRIES = 20
+MAX_READ = 500
 
 
 def create(ctx: Context, given: Mapping[str, Any], *, user: int) -> Project:
@@ -37,13 +39,33 @@ def get(ctx: Context, number: int) -> Project:
     return _stored(ctx, number).value
 
 
-def page(ctx: Context, pages: Pages, number: int, size: int) -> tuple[list[Project], int]:
-    """A page of projects, newest first, counted from 1; and how many there are. `NotFoundError` behind the end."""
-    query = ctx.projects.query(order=("-created_at",), limit=size)
-    found = pages.read(ctx.documents, query, number, ctx.projects.count) if number else []
+def page(ctx: Context, pages: Pages, number: int, size: int, *, user: User) -> tuple[list[Project], int]:
+    """A page of the projects that the user may see, newest first, counted from 1; and how many these are.
+
+    `NotFoundError` behind the end.
+    """
+    if user.admin:
+        query = ctx.projects.query(order=("-created_at",), limit=size)
+        documents = pages.read(ctx.documents, query, number, ctx.projects.count) if number else []
+        found, count = [ctx.projects.stored(document).value for document in documents], ctx.projects.count()
+    else:
+        every = _of_member(ctx, user)
+        found, count = every[(number - 1) * size : number * size] if number else [], len(every)
     if not found and number != 1:
         raise NotFoundError("Invalid page.")
-    return [ctx.projects.stored(document).value for document in found], ctx.projects.count()
+    return found, count
+
+
+def _of_member(ctx: Context, user: User) -> list[Project]:
+    """All of a member's projects, newest first; those that were deleted are left out."""
+    numbers = sorted(user.projects)
+    found = [
+        stored.value
+        for at in range(0, len(numbers), MAX_READ)
+        for stored in ctx.projects.get_many(numbers[at : at + MAX_READ])
+        if stored is not None
+    ]
+    return sorted(found, key=lambda project: (project.created_at, project.id), reverse=True)
 
 
 def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:

@@ -17,6 +17,7 @@ from shared.model.chunk import Chunk
 from shared.model.providers import PROVIDERS, Provider
 from shared.model.run import Ending, Gate
 from shared.model.storage import Storage
+from shared.model.user import User
 from shared.ports import Delete, Update, Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
@@ -37,9 +38,9 @@ def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
     return PROVIDERS[type]
 
 
-def create(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storage:
-    """Adds a storage to a project, after a look into its bucket. Raises `InvalidInputError`."""
-    draft = connecting.new_draft(ctx, provider, given)
+def create(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> Storage:
+    """Adds a storage to a project of the user, after a look into its bucket. Raises `InvalidInputError`."""
+    draft = connecting.new_draft(ctx, provider, given, user=user)
     connecting.check(ctx, draft)
     storage = replace(draft, id=next_id(ctx.documents, "storages"))
     gate = Gate(
@@ -52,7 +53,7 @@ def create(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storag
     )
     chunk = _root_chunk(ctx, gate)
     for _ in range(RETRIES):
-        project = connecting.project_of(ctx, storage.project)
+        project = connecting.project_of(ctx, storage.project, user=user)
         if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
             raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
         try:
@@ -73,6 +74,14 @@ def create(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> Storag
     raise CommitRefusedError(f"project {storage.project} is being changed by others; try again")
 
 
+def find(ctx: Context, provider: Provider, number: int, *, user: User) -> Storage:
+    """A storage as it is stored, if the user may see it. Raises `NotFoundError`, else and for an unknown one alike."""
+    storage = _stored(ctx, provider, number).value
+    if not user.may_see(storage.project):
+        raise _unknown(provider, number)
+    return storage
+
+
 def get(ctx: Context, provider: Provider, number: int) -> Storage:
     """A storage, after its run under way was looked after. Raises `NotFoundError`."""
     status.ensure_status(ctx, number)
@@ -89,19 +98,19 @@ def of_project(ctx: Context, project: int) -> list[Storage]:
     return sorted(found, key=lambda storage: (types.index(storage.type), storage.id))
 
 
-def validate(ctx: Context, provider: Provider, given: Mapping[str, Any]) -> None:
+def validate(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> None:
     """Checks fields and connection as `create` would, and writes nothing. Raises `InvalidInputError`.
 
     With an `id`, what is not given is taken from that storage, credentials also where they are empty.
     """
     number = given.get("id")
     if number in (None, ""):
-        connecting.check(ctx, connecting.new_draft(ctx, provider, given))
+        connecting.check(ctx, connecting.new_draft(ctx, provider, given, user=user))
         return
-    connecting.project_of(ctx, connecting.project_number(given))
+    connecting.project_of(ctx, connecting.project_number(given), user=user)
     if isinstance(number, bool) or not re.fullmatch(r"[0-9]{1,18}", str(number)):
         raise InvalidInputError.of("id", "A valid integer is required.")
-    before = _stored(ctx, provider, int(str(number))).value
+    before = find(ctx, provider, int(str(number)), user=user)
     connecting.check(ctx, connecting.edited(ctx, before, given, partial=True, blank_keeps=True))
 
 

@@ -16,6 +16,7 @@ RETRIES = 20
 TOTALS_LIFE = 60.0
 """Seconds for which later pages repeat the totals of an earlier one, which cost more than the page itself."""
 MAX_TOTALS = 1000
+UNKNOWN = "No Task matches the given query."
 
 
 class Totals(NamedTuple):
@@ -66,7 +67,7 @@ def get(ctx: Context, number: int) -> tuple[Document, Project]:
             return task, projects.get(ctx, task.data["project"])
         except NotFoundError:
             pass
-    raise NotFoundError("No Task matches the given query.")
+    raise NotFoundError(UNKNOWN)
 
 
 def delete(ctx: Context, number: int) -> None:

@@ -10,7 +10,7 @@ from infra.bench.s3_process import S3Server
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.providers import PROVIDERS
 from shared.model.run import Permit
-from shared.services import registration
+from shared.services import registration, users
 from shared.services.syncing import run_permit
 from shared.services.trash import collect_trash
 from tests.api.client import Api
@@ -244,7 +244,10 @@ def test_a_storage_created_meanwhile_is_deleted_with_its_project(api: Api):
         if any(write.ref.collection == "trash" for write in writes):
             api.ctx.documents.commit = commit  # type: ignore[method-assign]
             registration.create(
-                api.ctx, PROVIDERS["localfiles"], {"project": project, "path": api.folder(), "use_blob_urls": True}
+                api.ctx,
+                PROVIDERS["localfiles"],
+                {"project": project, "path": api.folder(), "use_blob_urls": True},
+                user=users.first(api.ctx),
             )
         return commit(writes, checks)
 

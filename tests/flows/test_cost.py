@@ -7,7 +7,7 @@ from infra.counting import CountingDocuments
 from infra.local import local_settings
 from shared import app
 from shared.model.providers import S3
-from shared.services import projects, registration, runs, views
+from shared.services import projects, registration, runs, users, views
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3, objects):
     project = projects.create(ctx, {"title": "project"}, user=1)
     settings = {"bucket": "bucket", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     settings |= {"project": project.id, "prefix": "images", "recursive_scan": True, "use_blob_urls": True}
-    storage = registration.create(ctx, S3, settings)
+    storage = registration.create(ctx, S3, settings, user=users.first(ctx))
     first = sync(ctx, storage.id)
     assert ("completed", objects) == (first.status, first.last_sync_count)
     ctx.documents.reset()

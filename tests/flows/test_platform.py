@@ -8,7 +8,7 @@ from infra.local import local_settings
 from shared import app
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.providers import LOCAL_FILES
-from shared.services import projects, registration, runs, status
+from shared.services import projects, registration, runs, status, users
 from shared.services.context import QUEUES
 from shared.services.status import MAX_DISPATCHES
 
@@ -29,7 +29,7 @@ def test_a_message_that_is_always_refused_fails_the_run(ctx, tmp_path):
     (tmp_path / "files").mkdir()
     project = projects.create(ctx, {"title": "project"}, user=1)
     given = {"project": project.id, "path": str(tmp_path / "files"), "use_blob_urls": True}
-    storage = registration.create(ctx, LOCAL_FILES, given)
+    storage = registration.create(ctx, LOCAL_FILES, given, user=users.first(ctx))
     runs.start_run(ctx, storage.id)
     for _ in range(MAX_DISPATCHES - 1):
         assert ctx.queue.step()

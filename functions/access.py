@@ -1,0 +1,72 @@
+"""The gate: a route is given the project, task or storage that its path names only if the caller may see it.
+
+What they may not see answers exactly as what does not exist. A route that takes its object from here can't forget to
+ask; ids in bodies and queries go through `visible_project`.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends
+
+from functions.dependencies import Caller, Ctx
+from functions.requests import Id, number
+from shared.errors import ForbiddenError, NotFoundError
+from shared.model.project import Project
+from shared.model.providers import Provider
+from shared.model.storage import Storage
+from shared.model.user import User
+from shared.ports import Document
+from shared.services import projects, registration, tasks
+from shared.services.context import Context
+
+
+class TaskOfProject(NamedTuple):
+    """A task's document, and the project that it belongs to."""
+
+    document: Document
+    project: Project
+
+    @property
+    def id(self) -> int:
+        """The task's."""
+        return int(self.document.ref.id)
+
+
+def visible_project(ctx: Context, user: User, project: int) -> Project:
+    """The project of a body or a query. Raises `NotFoundError`, also if the user may not see it."""
+    return projects.get(ctx, project if user.may_see(project) else 0)
+
+
+def own_project(ctx: Ctx, user: Caller, id: Id) -> Project:  # noqa: A002  the API's name
+    """The project of the path."""
+    return visible_project(ctx, user, number(id))
+
+
+def own_task(ctx: Ctx, user: Caller, id: Id) -> TaskOfProject:  # noqa: A002
+    """The task of the path."""
+    found = TaskOfProject(*tasks.get(ctx, number(id)))
+    if not user.may_see(found.project.id):
+        raise NotFoundError(tasks.UNKNOWN)
+    return found
+
+
+def own_storage(provider: Provider) -> Callable[[Context, User, str], Storage]:
+    """A dependency that gives the storage of the path, as it is stored, if it is one of this type."""
+
+    def storage_of(ctx: Ctx, user: Caller, id: Id) -> Storage:  # noqa: A002
+        return registration.find(ctx, provider, number(id), user=user)
+
+    return storage_of
+
+
+def admin(user: Caller) -> User:
+    """The caller, if an admin. Raises `ForbiddenError`."""
+    if not user.admin:
+        raise ForbiddenError("You do not have permission to perform this action: only an admin has.")
+    return user
+
+
+OwnProject = Annotated[Project, Depends(own_project)]
+OwnTask = Annotated[TaskOfProject, Depends(own_task)]
+Admin = Annotated[User, Depends(admin)]
