@@ -12,12 +12,13 @@ from fastapi import Depends
 from functions.dependencies import Caller, Ctx
 from functions.requests import Id, number
 from shared.errors import ForbiddenError, NotFoundError
+from shared.model.annotation import Annotation, Prediction
 from shared.model.project import Project
 from shared.model.providers import Provider
 from shared.model.storage import Storage
 from shared.model.user import User
 from shared.ports import Document
-from shared.services import projects, registration, tasks
+from shared.services import annotating, predicting, projects, registration, tasks
 from shared.services.context import Context
 
 
@@ -51,6 +52,22 @@ def own_task(ctx: Ctx, user: Caller, id: Id) -> TaskOfProject:  # noqa: A002
     return found
 
 
+def own_annotation(ctx: Ctx, user: Caller, id: Id) -> Annotation:  # noqa: A002
+    """The annotation of the path, unless its project is gone."""
+    found = annotating.get(ctx, number(id))
+    if not user.may_see(found.project) or ctx.projects.get(found.project) is None:
+        raise NotFoundError(annotating.UNKNOWN)
+    return found
+
+
+def own_prediction(ctx: Ctx, user: Caller, id: Id) -> Prediction:  # noqa: A002
+    """The prediction of the path, unless its project is gone."""
+    found = predicting.get(ctx, number(id))
+    if not user.may_see(found.project) or ctx.projects.get(found.project) is None:
+        raise NotFoundError(predicting.UNKNOWN)
+    return found
+
+
 def own_storage(provider: Provider) -> Callable[[Context, User, str], Storage]:
     """A dependency that gives the storage of the path, as it is stored, if it is one of this type."""
 
@@ -69,4 +86,6 @@ def admin(user: Caller) -> User:
 
 OwnProject = Annotated[Project, Depends(own_project)]
 OwnTask = Annotated[TaskOfProject, Depends(own_task)]
+OwnAnnotation = Annotated[Annotation, Depends(own_annotation)]
+OwnPrediction = Annotated[Prediction, Depends(own_prediction)]
 Admin = Annotated[User, Depends(admin)]

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import errors, projects, storages, tasks, users
+from functions import annotations, errors, imports, predictions, projects, storages, tasks, users
 from shared import __version__
 from shared.services.context import Context
 from shared.services.paging import Pages
+from shared.services.selecting import SelectedPages
 from shared.services.tasks import TaskPages
 
 DESCRIPTION = """Connects buckets to data-labelling projects. Works with Label Studio's SDK.
@@ -20,8 +21,8 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
     """The application; `get_ctx` is called at each request, so a context may be built at the first."""
     app = FastAPI(title="Sluice", version=__version__, description=DESCRIPTION, redirect_slashes=False)
     app.state.get_ctx = get_ctx
-    app.state.project_pages, app.state.task_pages = Pages(), TaskPages()
-    for module in (projects, storages, tasks, users):
+    app.state.project_pages, app.state.task_pages, app.state.selected_pages = Pages(), TaskPages(), SelectedPages()
+    for module in (projects, imports, storages, tasks, annotations, predictions, users):
         app.include_router(module.router)
     app.add_middleware(Slashes)
     errors.install(app)

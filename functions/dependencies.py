@@ -7,7 +7,7 @@ from fastapi.security import APIKeyHeader
 
 from shared.errors import AuthenticationError
 from shared.model.user import User
-from shared.services import paging, tasks
+from shared.services import paging, selecting, tasks
 from shared.services.context import Context
 from shared.services.tokens import user_of, user_of_access, user_of_legacy
 
@@ -61,5 +61,11 @@ def _task_pages(request: Request) -> tasks.TaskPages:
     return pages
 
 
+def _selected_pages(request: Request) -> selecting.SelectedPages:
+    pages: selecting.SelectedPages = request.app.state.selected_pages
+    return pages
+
+
 ProjectPages = Annotated[paging.Pages, Depends(_project_pages)]
 TaskPages = Annotated[tasks.TaskPages, Depends(_task_pages)]
+SelectedPages = Annotated[selecting.SelectedPages, Depends(_selected_pages)]

@@ -26,6 +26,7 @@ from shared.errors import (
     QueueUnavailableError,
     SluiceError,
     StoreError,
+    TryAgainError,
 )
 from shared.log import logger
 
@@ -78,6 +79,8 @@ def expected(error: SluiceError) -> Json | None:
             return error_answer(401, error.message, headers={"WWW-Authenticate": "Token"})
         case ForbiddenError():
             return error_answer(403, error.message)
+        case TryAgainError():
+            return error_answer(503, error.message, headers={"Retry-After": "0"})
         case StoreError() | InvalidDocumentError():
             return error_answer(400, "Validation error", fields={"non_field_errors": [error.message]})
         case _ if isinstance(error, _BUSY):

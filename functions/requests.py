@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 from starlette.exceptions import HTTPException
 
 from functions.dependencies import Ctx
@@ -29,8 +29,8 @@ def page_size(text: str | None, default: int, maximum: int) -> int:
     return min(number(text) or default, maximum)
 
 
-async def json_object(request: Request, ctx: Ctx) -> dict[str, Any]:
-    """The fields of the body: a JSON object or a form. Never holds more than the limit in memory."""
+async def json_value(request: Request, ctx: Ctx) -> Any:
+    """The body: JSON, or the fields of a form; none is an empty object. Never holds more than the limit in memory."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await _body(request, ctx.settings.max_body_bytes)
     if not body:
@@ -40,9 +40,13 @@ async def json_object(request: Request, ctx: Ctx) -> dict[str, Any]:
     if kind not in {"", "application/json"} and not kind.endswith("+json"):
         raise HTTPException(415, f'Unsupported media type "{kind[:100]}" in request: send application/json.')
     try:
-        value = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise HTTPException(400, f"JSON parse error - {error}") from None
+
+
+def json_object(value: Annotated[Any, Depends(json_value)]) -> dict[str, Any]:
+    """The fields of the body, which must be a JSON object or a form."""
     if not isinstance(value, dict):
         names = {list: "a list", str: "a string", type(None): "null", bool: "true or false"}
         found = names.get(type(value), "a number")
@@ -76,6 +80,16 @@ def _form(body: bytes) -> dict[str, Any]:
 
 
 Given = Annotated[dict[str, Any], Depends(json_object)]
+GivenJson = Annotated[Any, Depends(json_value)]
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="Any text of your own, new for each thing to be made: a request that is repeated with it makes no "
+        "second one.",
+    ),
+]
 Id = Annotated[str, Path(description="A positive number.")]
 Page = Annotated[str | None, Query(description="Counts from 1.")]
 PageSize = Annotated[str | None, Query(alias="page_size", description="How many at once.")]

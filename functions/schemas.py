@@ -80,31 +80,6 @@ class StorageType(BaseModel):
     title: str
 
 
-class TaskOut(BaseModel):
-    """A task; there are more fields, as in Label Studio."""
-
-    model_config = ConfigDict(extra="allow")
-    id: int
-    project: int
-    data: dict[str, Any]
-    meta: dict[str, Any]
-    storage_filename: str | None
-    total_annotations: int
-    total_predictions: int
-    is_labeled: bool
-    created_at: str
-    updated_at: str
-
-
-class TaskPage(BaseModel):
-    """A page of tasks; the totals are those of the whole project."""
-
-    total_annotations: int
-    total_predictions: int
-    total: int
-    tasks: list[TaskOut]
-
-
 def storage_in(provider: Provider) -> type[BaseModel]:
     """The request fields of a storage type."""
     kinds: dict[str, Any] = {"text": str, "flag": bool, "integer": int}

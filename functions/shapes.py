@@ -1,17 +1,13 @@
 """The objects of the API as Label Studio's clients know them: every key, in Label Studio's order."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
-
-import orjson
 
 from functions.label_config import control_weights, parsed
 from shared.model.project import Project
 from shared.model.storage import Storage
-from shared.model.task import UNDEFINED, named_data, task_id
+from shared.model.times import moment
 from shared.model.user import User
-from shared.ports import Document
 from shared.services.views import StorageInfo
 
 _INFO = ("last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta")
@@ -40,11 +36,6 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
     ),
 }
 """What is shown of a storage: an explicit list, so that no secret gets in by accident."""
-
-
-def moment(seconds: float | None) -> str | None:
-    """A time as JSON has it: 2026-11-22T03:53:23.011897Z."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
@@ -123,113 +114,4 @@ def _person(number: int, user: User | None) -> dict[str, Any]:
         "last_name": user.last_name if user else "",
         "email": user.email if user else "",
         "avatar": None,
-    }
-
-
-TASK_ONLY_LACKS = frozenset(
-    {"predictions", "annotations", "completed_at", "predictions_score", "avg_lead_time", "draft_exists"}
-)
-
-
-def task_shape(document: Document, project: Project, *, task_only: bool = False) -> dict[str, Any]:
-    """A task; data is passed through as it is stored, whatever its numbers' size."""
-    stored = document.data
-    number = int(document.ref.id)
-    created, updated = moment(stored["created_at"]), moment(stored["updated_at"])
-    about = {"task": number, "project": project.id, "created_at": created, "updated_at": updated}
-    predictions = [_prediction(item, at, about) for at, item in enumerate(_items(stored.get("predictions")))]
-    annotations = [_annotation(item, at, about) for at, item in enumerate(_items(stored.get("annotations")))]
-    scores = [item["score"] for item in predictions if isinstance(item["score"], int | float)]
-    versions = dict.fromkeys(str(item["model_version"]) for item in predictions if item["model_version"])
-    total = stored.get("total_annotations") or 0
-    shape = {
-        "id": number,
-        "predictions": predictions,
-        "annotations": annotations,
-        "drafts": [],
-        "annotators": sorted({item["completed_by"] for item in annotations if item["completed_by"]}),
-        "inner_id": None,
-        "cancelled_annotations": stored.get("cancelled_annotations") or 0,
-        "total_annotations": total,
-        "total_predictions": stored.get("total_predictions") or 0,
-        "completed_at": None,
-        "annotations_results": "",
-        "predictions_results": "",
-        "predictions_score": sum(scores) / len(scores) if scores else None,
-        "file_upload": None,
-        "storage_filename": stored.get("key"),
-        "annotations_ids": ",".join(str(item["id"]) for item in annotations),
-        "predictions_model_versions": ",".join(versions),
-        "avg_lead_time": None,
-        "draft_exists": False,
-        "updated_by": [],
-        "data": _data(stored["data"], project),
-        "meta": orjson.Fragment(stored["meta"]) if stored.get("meta") else {},
-        "created_at": created,
-        "updated_at": updated,
-        "is_labeled": total >= project.maximum_annotations,
-        "overlap": project.maximum_annotations,
-        "comment_count": 0,
-        "unresolved_comment_count": 0,
-        "last_comment_updated_at": None,
-        "project": project.id,
-        "comment_authors": [],
-    }
-    return {key: value for key, value in shape.items() if key not in TASK_ONLY_LACKS} if task_only else shape
-
-
-def _data(stored: bytes, project: Project) -> Any:
-    if UNDEFINED.encode() in stored:
-        return named_data(orjson.loads(stored), project.data_key)
-    return orjson.Fragment(stored)
-
-
-def _items(stored: bytes | None) -> list[dict[str, Any]]:
-    return orjson.loads(stored) if stored else []
-
-
-def _prediction(item: Mapping[str, Any], at: int, about: Mapping[str, Any]) -> dict[str, Any]:
-    score = item.get("score")
-    return {
-        "id": task_id(str(about["task"]), "prediction", at),
-        "result": item.get("result", []),
-        "model_version": item.get("model_version"),
-        "created_ago": "",
-        "score": score if isinstance(score, int | float) and not isinstance(score, bool) else None,
-        "cluster": item.get("cluster"),
-        "neighbors": item.get("neighbors"),
-        "mislabeling": 0.0,
-        "created_at": about["created_at"],
-        "updated_at": about["updated_at"],
-        "model": None,
-        "model_run": None,
-        "task": about["task"],
-        "project": about["project"],
-    }
-
-
-def _annotation(item: Mapping[str, Any], at: int, about: Mapping[str, Any]) -> dict[str, Any]:
-    by = item.get("completed_by")
-    person = by if isinstance(by, int) and not isinstance(by, bool) else None
-    return {
-        "id": task_id(str(about["task"]), "annotation", at),
-        "result": item.get("result", []),
-        "created_username": "",
-        "created_ago": "",
-        "completed_by": person,
-        "was_cancelled": bool(item.get("was_cancelled")),
-        "ground_truth": bool(item.get("ground_truth")),
-        "created_at": about["created_at"],
-        "updated_at": about["updated_at"],
-        "draft_created_at": None,
-        "lead_time": item.get("lead_time"),
-        "import_id": None,
-        "last_action": None,
-        "bulk_created": False,
-        "task": about["task"],
-        "project": about["project"],
-        "updated_by": person,
-        "parent_prediction": None,
-        "parent_annotation": None,
-        "last_created_by": None,
     }

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from functions.dependencies import Caller
 from functions.errors import Json
 from functions.schemas import ERRORS
-from functions.shapes import moment
 from shared import __version__
+from shared.model.times import moment
 
 router = APIRouter()
 

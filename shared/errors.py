@@ -44,6 +44,10 @@ class NotSynchronizableError(SluiceError):
     """The storage is not synchronizable."""
 
 
+class TryAgainError(SluiceError):
+    """There is more to do than one request can: send it again."""
+
+
 class AuthenticationError(SluiceError):
     """Authentication credentials were not provided."""
 

@@ -127,6 +127,8 @@ class Settings:
     max_body_bytes: int = 32 * 1024 * 1024
     page_size: int = 100
     max_page_size: int = 1000
+    max_selected_tasks: int = 100_000
+    """Tasks of a project that a filter or another order looks through in one request."""
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -33,6 +34,22 @@ class Project:
         """The first data key of the label config, such as `image` for `<Image value="$image"/>`."""
         found = DATA_KEY.search(self.label_config)
         return found.group(1) if found else None
+
+    @property
+    def data_keys(self) -> tuple[str, ...]:
+        """The data keys that the label config's objects show, each once."""
+        return _data_keys(self.label_config)
+
+
+@lru_cache(maxsize=128)
+def _data_keys(label_config: str) -> tuple[str, ...]:
+    try:
+        root = ElementTree.fromstring(label_config)  # noqa: S314  checked when it was saved
+    except ElementTree.ParseError:
+        return ()
+    shown = (tag.attrib.get("value", "") for tag in root.iter() if "name" in tag.attrib and "toName" not in tag.attrib)
+    keys = (DATA_KEY.match(value) for value in shown)
+    return tuple(dict.fromkeys(key.group(1) for key in keys if key))
 
 
 def clean_project(given: dict[str, Any], *, partial: bool) -> dict[str, Any]:

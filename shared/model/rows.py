@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.model.annotation import MAX_PER_TASK
+
 MAX_REASON = 200
 MAX_DEPTH = 250
 """Levels of nesting that can be written again; the parser alone would take about a thousand."""
@@ -163,6 +165,8 @@ def _results(name: str, items: object) -> list[Any] | None:
         return None
     if not isinstance(items, list):
         raise _RowError(f"'{name}' must be a list, not {_kind(items)}")
+    if len(items) > MAX_PER_TASK:
+        raise _RowError(f"{len(items)} {name}; a task can have {MAX_PER_TASK}")
     checked = []
     for place, item in enumerate(items):
         if not isinstance(item, dict):

@@ -1,6 +1,7 @@
 """A task: one row or one object of a storage, in a project."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -44,3 +45,8 @@ def named_data(data: dict[str, Any], first_key: str | None) -> dict[str, Any]:
     if first_key and UNDEFINED in data and first_key not in data:
         return {first_key if key == UNDEFINED else key: value for key, value in data.items()}
     return data
+
+
+def missing_keys(data: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """The keys of a label config that task data lacks; a nameless value will take the place of the first."""
+    return [] if UNDEFINED in data else [key for key in wanted if key not in data]

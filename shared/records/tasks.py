@@ -1,13 +1,25 @@
-"""Tasks. Content is opaque JSON bytes: nested arrays, deep maps and large integers are nobody's business here."""
+"""Tasks. Content is opaque JSON bytes: nested arrays, deep maps and large integers are nobody's business here.
 
-from collections.abc import Sequence
+A task names its annotations and predictions, which are documents of their own, written in the same commits as it.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from shared.model.task import position, position_range
+import orjson
+
+from shared.model.annotation import Annotation, Prediction, imported_annotation, imported_prediction, part_number
+from shared.model.task import position, position_range, task_id
 from shared.ports import Create, Document, DocumentStore, Filter, Query, Ref
+from shared.records import annotations
 
 COLLECTION = "tasks"
+_NO_EXTRA: Mapping[str, bytes] = {}
+_KINDS = (
+    (annotations.ANNOTATIONS, "annotation", "annotation_ids"),
+    (annotations.PREDICTIONS, "prediction", "prediction_ids"),
+)
 
 
 class Origin(NamedTuple):
@@ -23,6 +35,18 @@ def ref(task: int | str) -> Ref:
     return Ref(COLLECTION, str(task))
 
 
+class NewTask(NamedTuple):
+    """A task to be made, and its parts: the annotations and predictions that came with it."""
+
+    create: Create
+    parts: tuple[Create, ...] = ()
+
+    @property
+    def writes(self) -> list[Create]:
+        """All of it, for one commit."""
+        return [self.create, *self.parts]
+
+
 def create(
     task: int,
     *,
@@ -32,13 +56,19 @@ def create(
     version: str,
     now: float,
     data: bytes,
+    extra: Mapping[str, bytes] = _NO_EXTRA,
+    place: str = "",
     **content: Any,
-) -> Create:
-    """A new task. `content`: digest, predictions, annotations, meta, counts; what is absent or default is left out."""
+) -> NewTask:
+    """A new task. `extra`: JSON of "predictions", "annotations" and "meta" as far as there are any.
+
+    `place`: sorts it among the tasks of its storage if its key does not. `content`: digest, allow_skip; what is absent
+    or default is left out.
+    """
     document: dict[str, Any] = {
         "project": project,
         "deleted": False,
-        "position": position(storage, origin.key, origin.row),
+        "position": position(storage, place or origin.key, origin.row),
         "storage": storage,
         "map": origin.map,
         "key": origin.key,
@@ -50,7 +80,76 @@ def create(
     }
     if content:
         document.update(content)
-    return Create(ref(task), document)
+    if not extra:
+        return NewTask(Create(ref(task), document))
+    if "meta" in extra:
+        document["meta"] = extra["meta"]
+    changes, parts = with_parts(task, project, extra, now, digest=content.get("digest", ""))
+    return NewTask(Create(ref(task), document | changes), parts)
+
+
+def with_parts(
+    task: int, project: int, extra: Mapping[str, bytes], now: float, *, digest: str = "", salt: int = 0
+) -> tuple[dict[str, Any], tuple[Create, ...]]:
+    """What a task says of the annotations and predictions of a row, and their documents.
+
+    Their numbers are the same whenever the same row (told by `digest`) of the same task is imported again.
+    """
+    changes: dict[str, Any] = {}
+    parts: list[Create] = []
+    if annotated := orjson.loads(extra.get("annotations") or b"[]"):
+        made = [
+            imported_annotation(part_number(task, "annotation", at, digest, salt), task, project, item, now)
+            for at, item in enumerate(annotated)
+        ]
+        cancelled = sum(annotation.was_cancelled for annotation in made)
+        changes |= {"annotation_ids": [annotation.id for annotation in made]}
+        changes |= {"total_annotations": len(made) - cancelled, "cancelled_annotations": cancelled}
+        parts += [_part(annotations.ANNOTATIONS, annotation) for annotation in made]
+    if predicted := orjson.loads(extra.get("predictions") or b"[]"):
+        said = [
+            imported_prediction(part_number(task, "prediction", at, digest, salt), task, project, item, now)
+            for at, item in enumerate(predicted)
+        ]
+        changes |= {"prediction_ids": [prediction.id for prediction in said], "total_predictions": len(said)}
+        parts += [_part(annotations.PREDICTIONS, prediction) for prediction in said]
+    return changes, tuple(parts)
+
+
+def _part(collection: str, part: Annotation | Prediction) -> Create:
+    return Create(Ref(collection, str(part.id)), annotations.encode(part))
+
+
+def renumbered(new: NewTask, task: int, salt: int) -> NewTask:
+    """The same task under other numbers, its own and its parts', since those were taken."""
+    digest = str(new.create.data.get("digest", ""))
+    data = dict(new.create.data)
+    parts: list[Create] = []
+    for collection, kind, named in _KINDS:
+        mine = [part for part in new.parts if part.ref.collection == collection]
+        numbers = [part_number(task, kind, at, digest, salt) for at in range(len(mine))]
+        if mine:
+            data[named] = numbers
+        for number, part in zip(numbers, mine, strict=True):
+            parts.append(Create(Ref(collection, str(number)), {**part.data, "task": task}))
+    return NewTask(Create(ref(task), data), tuple(parts))
+
+
+def settled(new: NewTask, found: Mapping[Ref, Document], salt: int) -> NewTask | Document:
+    """What to do about a task whose commit was refused, given what of its numbers is taken.
+
+    The document, if the task is there already; else the task to try again, under other numbers if a stranger has one.
+    """
+    document = found.get(new.create.ref)
+    data = new.create.data
+    mine = Origin(str(data["map"]), str(data["key"]), data["row"])  # type: ignore[arg-type]
+    if document is not None and origin(document) == mine:
+        return document
+    if document is not None:
+        return renumbered(new, task_id(mine.map, mine.key, mine.row, version=str(salt), salt=salt), salt)
+    if any(part.ref in found for part in new.parts):
+        return renumbered(new, int(new.create.ref.id), salt)
+    return new
 
 
 def origin(document: Document) -> Origin:
@@ -61,8 +160,14 @@ def origin(document: Document) -> Origin:
 
 def annotated(document: Document) -> bool:
     """Whether a person (or an imported annotation) has left work on it; such a task is never rewritten."""
-    data = document.data
-    return bool(data.get("total_annotations") or data.get("cancelled_annotations") or data.get("drafts"))
+    return bool(document.data.get("annotation_ids") or document.data.get("edited"))
+
+
+def parts_of(document: Document) -> list[Ref]:
+    """Names its annotations and predictions."""
+    return [
+        Ref(collection, str(number)) for collection, _kind, named in _KINDS for number in document.data.get(named) or ()
+    ]
 
 
 class Tasks:
@@ -70,6 +175,10 @@ class Tasks:
 
     def __init__(self, documents: DocumentStore) -> None:
         self.documents = documents
+
+    def ref(self, task: int) -> Ref:
+        """Names a task."""
+        return ref(task)
 
     def get(self, task: int) -> Document | None:
         """A task that was not deleted, or None."""
@@ -145,5 +254,7 @@ _WITHOUT_CONTENT = (
     "digest",
     "total_annotations",
     "cancelled_annotations",
-    "drafts",
+    "annotation_ids",
+    "prediction_ids",
+    "edited",
 )

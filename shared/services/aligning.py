@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from shared.model.ledger import Entry, State, Todo
 from shared.model.rows import BadRow, TaskRow
 from shared.model.task import position
-from shared.ports import Document, Update
+from shared.ports import Delete, Document, Update, Write
 from shared.records import tasks
 from shared.services.batching import Item
 from shared.services.reading import ByteSource, read_rows
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 UPDATES = 20
 """Updates in one commit: few, since one annotator at work refuses all of them."""
+MAX_WRITES = 450
+"""Of one commit, predictions and annotations of the updated tasks among them."""
 
 
 class Step(NamedTuple):
@@ -41,7 +43,8 @@ class Alignment:
         assert todo.entry is not None  # noqa: S101  only what has tasks is aligned
         self._before: Entry = todo.entry
         self._source = source
-        self._writes: list[Update] = []
+        self._writes: list[Write] = []
+        self._updates = 0
         self._rewritten = 0
 
     def run(self) -> None:
@@ -126,48 +129,57 @@ class Alignment:
                 count += 1
                 continue
             count += not task.data["deleted"]
-            changes = self._changes(task, row, now)
-            if changes:
-                self._writes.append(Update(task.ref, changes, task.revision))
-                self._rewritten += "data" in changes
-                if len(self._writes) >= UPDATES:
-                    self._send()
+            writes = self._changes(task, row, now)
+            if writes:
+                self._add(writes, rewritten="data" in writes[0].changes)
         return None if self._batch.stopped else (count, entry)
 
-    def _changes(self, task: Document, row: TaskRow, now: float) -> dict[str, Any]:
+    def _changes(self, task: Document, row: TaskRow, now: float) -> list[Any]:
+        """The writes that make the task what its row says: itself first, then its parts."""
         if task.data["deleted"] or (tasks.annotated(task) and task.data.get("digest") == row.digest):
-            return {}
-        place: dict[str, Any] = {}
+            return []
+        changes: dict[str, Any] = {}
         if task.data["row"] != row.index:
             at = position(self._importer.storage.id, self._listed.key, row.index)
-            place = {"row": row.index, "position": at, "updated_at": now}
-        if task.data.get("digest") == row.digest:
-            return place
-        empty: dict[str, Any] = {"predictions": b"", "annotations": b"", "meta": b""}
-        return {
-            **place,
-            **empty,
-            **row.extra,
-            "data": row.data,
-            "digest": row.digest,
-            "version": self._listed.version,
-            "allow_skip": row.allow_skip,
-            "total_predictions": row.predictions,
-            "total_annotations": row.annotations - row.cancelled,
-            "cancelled_annotations": row.cancelled,
-            "updated_at": now,
-        }
+            changes = {"row": row.index, "position": at, "updated_at": now}
+        parts: list[Write] = []
+        if task.data.get("digest") != row.digest:
+            empty = {"total_annotations": 0, "cancelled_annotations": 0, "total_predictions": 0}
+            project = self._importer.storage.project
+            said, made = tasks.with_parts(int(task.ref.id), project, row.extra, now, digest=row.digest)
+            parts = [*(Delete(old, None) for old in tasks.parts_of(task)), *made]
+            changes |= {
+                **empty,
+                "annotation_ids": [],
+                "prediction_ids": [],
+                **said,
+                "meta": row.extra.get("meta", b""),
+                "data": row.data,
+                "digest": row.digest,
+                "version": self._listed.version,
+                "allow_skip": row.allow_skip,
+                "updated_at": now,
+            }
+        return [Update(task.ref, changes, task.revision), *parts] if changes else []
 
     def _freeze(self, old: list[Document], used: set[object]) -> None:
         """Marks annotated tasks whose row is no longer there as it was; unannotated ones stay (`on_deleted`: keep)."""
         for document in old:
             if document.ref not in used and tasks.annotated(document) and not document.data["deleted"]:
-                self._writes.append(Update(document.ref, {"source_changed": self._listed.version}, document.revision))
-                if len(self._writes) >= UPDATES:
-                    self._send()
+                self._add([Update(document.ref, {"source_changed": self._listed.version}, document.revision)])
+
+    def _add(self, writes: list[Write], *, rewritten: bool = False) -> None:
+        """Takes the writes of one task; what is full is sent before."""
+        if len(self._writes) + len(writes) > MAX_WRITES:
+            self._send()
+        self._writes += writes
+        self._rewritten += rewritten
+        self._updates += 1
+        if self._updates >= UPDATES:
+            self._send()
 
     def _send(self) -> None:
-        writes, self._writes = self._writes, []
+        writes, self._writes, self._updates = self._writes, [], 0
         rewritten, self._rewritten = self._rewritten, 0
         if writes and not self._batch.stopped:
             self._batch.updated(writes, rewritten)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from shared.errors import CommitRefusedError, InvalidDocumentError
 from shared.model.chunk import Counts
 from shared.model.ledger import Entry, Ledger, ObjectInfo
-from shared.model.task import task_id
-from shared.ports import Create, Document, Ref, Update
+from shared.ports import Create, Document, Ref, Write
 from shared.records import tasks
+from shared.records.tasks import NewTask
 from shared.services.context import Context
 from shared.services.holding import Holding
 
@@ -22,7 +22,7 @@ ROOM = 6
 class Item(NamedTuple):
     """One row: the task to make (None if there is none), and its object's entry once the row is done."""
 
-    create: Create | None
+    new: NewTask | None
     entry: Entry
 
 
@@ -71,16 +71,21 @@ class Batcher:
 
     def add(self, item: Item) -> None:
         """Takes an item; commits when the batch is full. Look at `stopped` afterwards."""
+        room = self.ctx.settings.batch_writes - ROOM
+        if item.new is not None and item.new.parts and self._creates + 1 + len(item.new.parts) > room:
+            self.flush()
+            if self.stopped:
+                return
         self._items.append(item)
         self._bytes += 100 + len(item.entry.key)
-        if item.create is not None:
-            self._creates += 1
+        if item.new is not None:
             # Content is a few bytes fields; the rest of a task is small and about as long as its key.
-            self._bytes += (
-                300 + 2 * len(item.entry.key) + sum(len(v) for v in item.create.data.values() if type(v) is bytes)
-            )
-        settings = self.ctx.settings
-        full = self._creates >= settings.batch_writes - ROOM or self._bytes >= settings.batch_bytes
+            self._bytes += 300 + 2 * len(item.entry.key) + _size(item.new.create)
+            self._creates += 1
+            if item.new.parts:
+                self._creates += len(item.new.parts)
+                self._bytes += sum(300 + _size(part) for part in item.new.parts)
+        full = self._creates >= room or self._bytes >= self.ctx.settings.batch_bytes
         if full or self.ctx.out_of_time(self.deadline):
             self.flush()
 
@@ -90,7 +95,7 @@ class Batcher:
         if items or done:
             self._commit(items, done=done)
 
-    def updated(self, writes: Sequence[Update], count: int) -> None:
+    def updated(self, writes: Sequence[Write], count: int) -> None:
         """Commits updates of tasks, with the pending items before them. Raises `CommitRefusedError` on a conflict."""
         self.flush()
         if not self.stopped:
@@ -99,16 +104,17 @@ class Batcher:
 
     def _commit(self, items: list[Item], *, done: bool) -> None:
         for salt in range(1, MAX_SALTS):
-            creates = [item.create for item in items if item.create is not None]
+            new = [item.new for item in items if item.new is not None]
             entries = {item.entry.key: self._corrected(item.entry) for item in items}
             ledger = self._ledger | entries if entries else self._ledger
             try:
-                self._progress(creates, ledger, self._counts(ledger, len(creates)), done=done)
+                creates = [write for one in new for write in one.writes]
+                self._progress(creates, ledger, self._counts(ledger, len(new)), done=done)
                 return
             except CommitRefusedError:
                 items = self._adopt(items, salt)
             except InvalidDocumentError as error:
-                if len(creates) > 1:
+                if len(new) > 1:
                     middle = len(items) // 2
                     self._commit(items[:middle], done=False)
                     if not self.stopped:
@@ -128,17 +134,15 @@ class Batcher:
         return entry
 
     def _without_task(self, item: Item, error: InvalidDocumentError) -> Item:
-        if item.create is None:
+        if item.new is None:
             return item
-        row = int(item.create.data["row"] or 0)  # type: ignore[arg-type]
+        row = int(item.new.create.data["row"] or 0)  # type: ignore[arg-type]
         before = self._corrections.get(item.entry.key, Correction())
         bad = (*before.bad_rows, (row, f"can't be stored: {error.message}"))
         self._corrections[item.entry.key] = Correction(before.tasks + 1, bad)
         return Item(None, item.entry)
 
-    def _progress(
-        self, writes: Sequence[Create | Update], ledger: Ledger, counts: Counts, *, done: bool = False
-    ) -> None:
+    def _progress(self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False) -> None:
         changes: dict[str, object] = {"errors": self._errors(ledger)}
         stopping = not done and self.ctx.out_of_time(self.deadline)
         if done:
@@ -190,22 +194,26 @@ class Batcher:
 
     def _adopt(self, items: list[Item], salt: int) -> list[Item]:
         """Some ids are taken: by the same row (then it is ours already), or by a stranger (then the next id is)."""
-        creates = [item.create for item in items if item.create is not None]
-        found = {d.ref: d for d in self.ctx.documents.get_many([c.ref for c in creates]) if d is not None}
+        refs = [create.ref for item in items if item.new is not None for create in item.new.writes]
+        found: dict[Ref, Document] = {}
+        for at in range(0, len(refs), 500):
+            found |= {d.ref: d for d in self.ctx.documents.get_many(refs[at : at + 500]) if d is not None}
         if not found:
             raise CommitRefusedError("a commit was refused for no reason that can be seen")
         return [self._adopted(item, found, salt) for item in items]
 
     def _adopted(self, item: Item, found: dict[Ref, Document], salt: int) -> Item:
-        create, entry = item
-        document = found.get(create.ref) if create is not None else None
-        if create is None or document is None:
+        new, entry = item
+        if new is None:
             return item
-        origin = tasks.Origin(create.data["map"], create.data["key"], create.data["row"])  # type: ignore[arg-type]
-        if tasks.origin(document) != origin:
-            other = task_id(origin.map, origin.key, origin.row, version=str(salt), salt=salt)
-            return Item(Create(tasks.ref(other), create.data), entry)
-        if document.data.get("deleted"):  # a user deleted it: it stays deleted
+        settled = tasks.settled(new, found, salt)
+        if isinstance(settled, NewTask):
+            return Item(settled, entry)
+        if settled.data.get("deleted"):  # a user deleted it: it stays deleted
             before = self._corrections.get(entry.key, Correction())
             self._corrections[entry.key] = before._replace(tasks=before.tasks + 1)
         return Item(None, entry)
+
+
+def _size(create: Create) -> int:
+    return sum(len(value) for value in create.data.values() if type(value) is bytes)

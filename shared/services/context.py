@@ -9,14 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.model.annotation import Annotation, Prediction
 from shared.model.run import Gate
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
+from shared.records.annotations import Parts, annotations, predictions
 from shared.records.chunks import Chunks, Ledgers
 from shared.records.collection import Collection
 from shared.records.runs import Hints, Lanes, Runs, gates
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
+from shared.records.uploads import Uploads
 from shared.records.users import Tokens, Users
 from shared.services.secrets import Vault
 from shared.settings import Settings
@@ -68,6 +71,9 @@ class Context:
     tasks: Tasks = field(init=False)
     users: Users = field(init=False)
     tokens: Tokens = field(init=False)
+    annotations: Parts[Annotation] = field(init=False)
+    predictions: Parts[Prediction] = field(init=False)
+    uploads: Uploads = field(init=False)
 
     def out_of_time(self, deadline: float) -> bool:
         """Whether work has to stop at the next boundary."""
@@ -85,3 +91,6 @@ class Context:
         self.tasks = Tasks(self.documents)
         self.users = Users(self.documents)
         self.tokens = Tokens(self.documents)
+        self.annotations = annotations(self.documents)
+        self.predictions = predictions(self.documents)
+        self.uploads = Uploads(self.documents)

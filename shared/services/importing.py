@@ -15,8 +15,9 @@ from shared.model.ledger import MAX_TEXT, Diff, Entry, Ledger, ObjectInfo, State
 from shared.model.rows import BadRow, Checkpoint, TaskRow, extension, readable_extension
 from shared.model.storage import Storage
 from shared.model.task import blob_data, task_id
-from shared.ports import Create, ObjectStore
+from shared.ports import ObjectStore
 from shared.records import tasks
+from shared.records.tasks import NewTask
 from shared.services.aligning import Alignment
 from shared.services.batching import Batcher, Item
 from shared.services.context import Context
@@ -211,21 +212,18 @@ class Importer:
             return after._replace(reason=row.reason[:MAX_TEXT], shape=self.shape)
         return after.with_bad_row(row.index, row.line or 0, row.reason)
 
-    def create_row(self, listed: ObjectInfo, row: TaskRow, *, version: str = "") -> Create:
+    def create_row(self, listed: ObjectInfo, row: TaskRow, *, version: str = "") -> NewTask:
         """The task of a row. `version`: the row came with a changed file, which makes it another row."""
-        content: dict[str, Any] = {"digest": row.digest, **row.extra}
+        content: dict[str, Any] = {"digest": row.digest}
         if not row.allow_skip:
             content["allow_skip"] = False
-        if row.predictions:
-            content["total_predictions"] = row.predictions
-        if row.annotations:
-            content["total_annotations"] = row.annotations - row.cancelled
-            content["cancelled_annotations"] = row.cancelled
+        if row.extra:
+            content["extra"] = row.extra
         return self._create(listed.key, row.index, listed.version, row.data, salt_version=version, **content)
 
     def _create(
         self, key: str, row: int | None, version: str, data: bytes, *, salt_version: str = "", **content: Any
-    ) -> Create:
+    ) -> NewTask:
         storage_map = self.holding.chunk.map
         return tasks.create(
             task_id(storage_map, key, row, version=salt_version),

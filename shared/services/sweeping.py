@@ -14,6 +14,7 @@ MAX_RUNS = 200
 MAX_WAKES = 200
 MAX_TRASH = 2000
 MAX_OLD_RUNS = 50
+MAX_OLD_UPLOADS = 200
 
 
 def sweep(ctx: Context) -> None:
@@ -30,6 +31,7 @@ def sweep(ctx: Context) -> None:
         after = (page[-1].value.id,)
     _wake(ctx)
     _forget_old_runs(ctx)
+    _forget_old_uploads(ctx)
     collect_trash(ctx, MAX_TRASH)
     ctx.documents.maintain()
 
@@ -39,6 +41,13 @@ def _forget_old_runs(ctx: Context) -> None:
     for run in ctx.runs.ended_before(ctx.clock() - ctx.settings.keep_runs_days * 86_400, MAX_OLD_RUNS):
         members = ctx.lanes.of_run(run.value.id)
         ctx.documents.commit([*(Delete(lane.ref, None) for lane in members), Delete(run.ref, None)])
+
+
+def _forget_old_uploads(ctx: Context) -> None:
+    """Removes the records of uploads that began long ago; their tasks stay."""
+    old = ctx.uploads.begun_before(ctx.clock() - ctx.settings.keep_runs_days * 86_400, MAX_OLD_UPLOADS)
+    if old:
+        ctx.documents.commit([Delete(upload.ref, None) for upload in old])
 
 
 def _guarded(ctx: Context, storage: int, run: str) -> None:

@@ -1,22 +1,24 @@
-"""Tasks as people read and delete them."""
+"""Tasks as people read them: one by one, or page by page."""
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple
 
-from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
-from shared.log import logger
+from shared.errors import NotFoundError
+from shared.model.annotation import Annotation, Prediction
 from shared.model.project import Project
-from shared.ports import Document, Update, Value
+from shared.ports import Document
+from shared.records.annotations import annotation_ids, prediction_ids
 from shared.services import projects
 from shared.services.context import Context
 from shared.services.paging import Pages
 
-RETRIES = 20
 TOTALS_LIFE = 60.0
 """Seconds for which later pages repeat the totals of an earlier one, which cost more than the page itself."""
 MAX_TOTALS = 1000
 UNKNOWN = "No Task matches the given query."
+MAX_REFS = 500
 
 
 class Totals(NamedTuple):
@@ -25,6 +27,13 @@ class Totals(NamedTuple):
     tasks: int
     annotations: int
     predictions: int
+
+
+class Parts(NamedTuple):
+    """What was said of a task, oldest first."""
+
+    annotations: list[Annotation]
+    predictions: list[Prediction]
 
 
 class TaskPages:
@@ -70,32 +79,35 @@ def get(ctx: Context, number: int) -> tuple[Document, Project]:
     raise NotFoundError(UNKNOWN)
 
 
-def delete(ctx: Context, number: int) -> None:
-    """Deletes a task for good: what stays of it keeps its object from being imported again. Raises `NotFoundError`."""
-    tried = False
-    for _ in range(RETRIES):
-        try:
-            task, _project = get(ctx, number)
-        except NotFoundError:
-            if tried:
-                return  # by the commit whose answer was lost
-            raise
-        changes: dict[str, Value] = {
-            "deleted": True,
-            "updated_at": ctx.clock(),
-            "data": b"{}",
-            **{name: b"" for name in ("predictions", "annotations", "meta") if name in task.data},
-            **{
-                name: 0
-                for name in ("total_annotations", "cancelled_annotations", "total_predictions")
-                if name in task.data
-            },
-        }
-        tried = True
-        try:
-            ctx.documents.commit([Update(task.ref, changes, task.revision)])
-        except (CommitRefusedError, CommitUnknownError):
-            continue
-        logger.info("task deleted", action="task.delete", task=number)
-        return
-    raise CommitRefusedError(f"task {number} is being changed by others; try again")
+def get_many(ctx: Context, numbers: Sequence[int]) -> list[Document | None]:
+    """Tasks in the order asked for, None for each that is not there or was deleted. Projects are not looked at."""
+    found: list[Document | None] = []
+    for at in range(0, len(numbers), MAX_REFS):
+        refs = [ctx.tasks.ref(number) for number in numbers[at : at + MAX_REFS]]
+        found += ctx.documents.get_many(refs)
+    return [None if task is None or task.data.get("deleted") else task for task in found]
+
+
+def parts(ctx: Context, tasks: Sequence[Document]) -> Mapping[str, Parts]:
+    """The annotations and predictions of tasks, by the tasks' ids. One read of many documents, not one per task."""
+    wanted = {
+        "annotations": [number for task in tasks for number in annotation_ids(task)],
+        "predictions": [number for task in tasks for number in prediction_ids(task)],
+    }
+    annotations: dict[int, Annotation] = {}
+    for at in range(0, len(wanted["annotations"]), MAX_REFS):
+        for one in ctx.annotations.get_many(wanted["annotations"][at : at + MAX_REFS]):
+            if one is not None:
+                annotations[one.value.id] = one.value
+    predictions: dict[int, Prediction] = {}
+    for at in range(0, len(wanted["predictions"]), MAX_REFS):
+        for other in ctx.predictions.get_many(wanted["predictions"][at : at + MAX_REFS]):
+            if other is not None:
+                predictions[other.value.id] = other.value
+    return {
+        task.ref.id: Parts(
+            [annotations[number] for number in annotation_ids(task) if number in annotations],
+            [predictions[number] for number in prediction_ids(task) if number in predictions],
+        )
+        for task in tasks
+    }

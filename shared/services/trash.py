@@ -61,6 +61,8 @@ def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
         for collection in ("lanes", "runs"):
             yield Query(collection=collection, where=(Filter("storage", "==", storage),), select=())
     if item["project"] is not None:
+        for collection in ("annotations", "predictions"):
+            yield Query(collection=collection, where=(Filter("project", "==", item["project"]),), select=())
         for deleted in (False, True):
             where = (Filter("project", "==", item["project"]), Filter("deleted", "==", deleted))
             # In the order of an index that is there anyway.

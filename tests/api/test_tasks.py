@@ -123,7 +123,11 @@ def test_content_of_a_file_comes_back_unharmed(api: Api):
     prediction, annotation = task["predictions"][0], task["annotations"][0]
     assert (prediction["result"], prediction["score"], prediction["task"]) == ([{"value": 1}], 0.5, task["id"])
     assert (annotation["completed_by"], annotation["lead_time"], annotation["was_cancelled"]) == (3, 1.5, False)
-    assert (task["predictions_score"], task["predictions_model_versions"], task["annotators"]) == (0.5, "v1", [3])
+    assert (task["predictions_score"], task["predictions_model_versions"], task["annotators"]) == (
+        0.5,
+        "v1",
+        [{"user_id": 3}],
+    )
     assert (task["is_labeled"], task["cancelled_annotations"]) == (True, 1)
     ids = [item["id"] for item in task["predictions"] + task["annotations"]]
     assert len(set(ids)) == 4
@@ -148,7 +152,8 @@ def test_a_deleted_task_stays_deleted(api: Api):
     api.call("DELETE", f"/api/tasks/{task}/", 404)
     stored = api.ctx.documents.get(Ref("tasks", str(task)))
     assert stored is not None
-    assert (stored.data["data"], stored.data["predictions"], stored.data["annotations"]) == (b"{}", b"", b"")
+    assert (stored.data["data"], stored.data["prediction_ids"], stored.data["annotation_ids"]) == (b"{}", [], [])
+    assert (api.count("annotations"), api.count("predictions")) == (2, 2)
     storage = api.get(f"/api/storages/?project={project}")[0]["id"]
     api.post(f"/api/storages/localfiles/{storage}/sync")
     api.work()

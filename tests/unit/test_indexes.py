@@ -2,17 +2,19 @@
 
 import json
 
+import orjson
 import pytest
 
 from shared.adapters.documents.indexes import Index, load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
+from shared.model.annotation import Annotation, Prediction
 from shared.model.chunk import Chunk
 from shared.model.project import Project
 from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.ports import Filter, Query
-from shared.records import chunks, runs, storages, tasks
+from shared.records import annotations, chunks, runs, storages, tasks, uploads
 from shared.services import tokens, trash
 from tests.indexes import CheckedIndexes, Declared, IndexMissingError
 
@@ -54,6 +56,9 @@ def every_query(documents):
     counters = ("total_annotations", "cancelled_annotations", "total_predictions")
     task.totals(1, counters)
     task.count_above(1, counters[0], 1)
+    annotations.annotations(documents).of_project(1, after="7", limit=5)
+    annotations.predictions(documents).of_project(1, after=None, limit=5)
+    uploads.Uploads(documents).begun_before(1.0, 5)
     storages.Storages(documents).of_project(1)
     storages.Projects(documents).all(after=None, limit=5)
     storages.Projects(documents).count()
@@ -84,25 +89,24 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
             Run(id="r", storage=1, project=1, seq=1, trigger="api", lanes=1, attempts=1, time_queued=1.0)
         ),
         "tasks": {*_task(), *_LATER},
+        "annotations": annotations.encode(Annotation(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
+        "predictions": annotations.encode(Prediction(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
     }
     for collection, names in busy.items():
         exempt = {field for (of, field), orders in declared.overrides.items() if of == collection and not orders}
         assert exempt == set(names) - {field for of, field in declared.used_fields if of == collection}
 
 
-_LATER = {"source_changed", "drafts"}
+_LATER = {"source_changed", "edited", "edits"}
 """What updates add to a task."""
 
 
 def _task():
-    content = dict.fromkeys(
-        [
-            *("digest", "predictions", "annotations", "meta", "allow_skip"),
-            *("total_predictions", "total_annotations", "cancelled_annotations"),
-        ]
-    )
+    extra = {name: orjson.dumps([{}]) for name in ("predictions", "annotations")} | {"meta": b"{}"}
     origin = tasks.Origin("m", "k", None)
-    return tasks.create(1, project=1, storage=1, origin=origin, version="v", now=0.0, data=b"", **content).data
+    return tasks.create(
+        1, project=1, storage=1, origin=origin, version="v", now=0.0, data=b"", extra=extra, digest="", allow_skip=False
+    ).create.data
 
 
 def test_what_is_opaque_or_long_is_not_indexed(declared):
