@@ -76,6 +76,10 @@ class StoreUnreachableError(StoreUnavailableError):
     """Nothing answers at the object store's address."""
 
 
+class WriteUnknownError(StoreUnavailableError):
+    """The object may or may not have been written: look at it to know."""
+
+
 class BucketNotFoundError(StoreError):
     """The bucket, container or folder does not exist."""
 

@@ -215,20 +215,47 @@ class QueueControl(Protocol):
 Order = Literal["bytes", "utf16", "segments", "none"]
 
 
+class Stat(NamedTuple):
+    """One object as it is now: what a listing says of it, and what only asking for it tells.
+
+    `content_type` and `metadata` are empty where the store keeps none (`keeps_metadata`).
+    """
+
+    info: ObjectInfo
+    content_type: str = ""
+    metadata: Mapping[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """The version, which is what one mostly asks for."""
+        return self.info.version
+
+
 class ObjectStore(Protocol):
     """One bucket, container or folder, with credentials.
 
     Every legal key comes back unchanged: `a//b`, `/lead`, `end/`, `..`, control characters, emoji. Errors are the
     `StoreError` classes of `errors`; credentials are in none of their texts. Safe to call from many threads. All
     calls have time-outs and bounded retries. A store that keeps no versions gives all objects the version "-".
+
+    A version is the same text wherever it is told: `write` returns what `pages` and `stat` then say. Equal content may
+    be an equal version (an ETag, an MD5), also after other content in between: who compares and swaps writes bodies
+    that never repeat.
     """
 
     order: Order
     """How listings are sorted; `sort_key` agrees with it."""
     seek: bool
     """Whether a listing can start at a key at the cost of one page. If not, it is walked from the start."""
-    conditional: bool
-    """Whether `write` honours `expect`."""
+    keeps_metadata: bool
+    """Whether what is written keeps its metadata and content type. If not, both are dropped without a word."""
+
+    @property
+    def conditional(self) -> bool:
+        """Whether this protocol honours `expect`; some servers that speak it don't, which `services.probing` tells.
+
+        Without it `expect` is not looked at, and the last writer wins. Does not fail, and asks nothing of the network.
+        """
 
     def uri(self, key: str) -> str:
         """The object's address as it stands in a task: `s3://bucket/key`."""
@@ -250,7 +277,7 @@ class ObjectStore(Protocol):
         "/" (folder markers) are listed like any other.
         """
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The object as it is now. Raises `ObjectNotFoundError`."""
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
@@ -261,14 +288,34 @@ class ObjectStore(Protocol):
             ObjectNotFoundError: it is gone.
         """
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
-        """Writes an object and returns its version. `expect`: the version it must have now, "" for none at all.
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
+        """Writes an object whole and returns its version. `expect`: the version it must have now, "" for none at all.
 
-        Raises `VersionMismatchError` where `expect` does not hold (if `conditional`), `InvalidKeyError`.
+        Readers see the old object or the new one. Tens of megabytes are fine. `metadata` is written with the body and
+        replaces what was there: names of a to z and 0 to 9, a letter first; values of printable ASCII without blanks
+        at the ends; 2,000 characters in all, else ValueError.
+
+        Raises:
+            VersionMismatchError: `expect` does not hold (if `conditional`). This call has written nothing.
+            WriteUnknownError: `expect` does not hold now, but an earlier try of this call may have been the reason,
+                since its answer was lost: the object's metadata or content tells who wrote it.
+            StoreUnavailableError: the last try failed too. It may have written all the same.
+            InvalidKeyError: no object can have that name.
         """
 
-    def delete(self, key: str) -> None:
-        """Removes an object; that it is absent already is fine."""
+    def delete(self, key: str, *, expect: str | None = None) -> None:
+        """Removes an object; that it is absent already is fine. `expect`: the version it must have if it is there.
+
+        Raises `VersionMismatchError` where `expect` does not hold (if `conditional`): this call has removed nothing.
+        """
 
     def close(self) -> None:
         """Releases connections."""

@@ -106,7 +106,7 @@ class ObjectStoreContract(ListingContract):
         decoy = key.strip("/") or "decoy"
         if decoy != key and place.supports(decoy):
             place.put(decoy, b"another object")
-        assert store.stat(key).key == key
+        assert store.stat(key).info.key == key
         assert store.read(key, version) == b"body"
         assert store.read(key, version, offset=1, length=2) == b"od"
         assert key in keys_of(store)
@@ -180,7 +180,7 @@ class ObjectStoreContract(ListingContract):
 
     def test_listed_and_stated_are_the_same(self, place: Place, store: ObjectStore) -> None:
         version = store.write("folder/object", b"12345", content_type="text/plain")
-        info = store.stat("folder/object")
+        info = store.stat("folder/object").info
         assert info == listed(store)[0]
         assert (info.key, info.size, info.version, info.problem) == ("folder/object", 5, version, "")
 
@@ -191,7 +191,7 @@ class ObjectStoreContract(ListingContract):
         version = store.write("object", body, content_type="application/octet-stream")
         assert store.read("object", version) == body
         assert isinstance(store.read("object", version), bytes)
-        assert store.stat("object").size == len(body)
+        assert store.stat("object").info.size == len(body)
 
     @pytest.mark.parametrize("offset", [0, 1, 9, 10, 11])
     @pytest.mark.parametrize("length", [None, 0, 1, 5, 10, 1000])

@@ -1,12 +1,13 @@
 """An object store in memory: small, ordered and without a clock, for simulations that must run the same way twice."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
+from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
-from shared.ports import ObjectInfo, Order
+from shared.ports import ObjectInfo, Order, Stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,8 @@ class _Stored:
     body: bytes
     version: str
     modified: float
+    content_type: str
+    metadata: Mapping[str, str]
 
 
 class MemoryObjects:
@@ -22,6 +25,7 @@ class MemoryObjects:
     order: Order = "bytes"
     seek = True
     conditional = True
+    keeps_metadata = True
 
     def __init__(self, *, uri_prefix: str = "memory://bucket/", page_size: int = 1000) -> None:
         self._uri_prefix = uri_prefix
@@ -66,9 +70,10 @@ class MemoryObjects:
                 return
             low = keys[-1]
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The object as it is now."""
-        return _info(self.sort_key(key), self._found(key))
+        stored = self._found(key)
+        return Stat(_info(self.sort_key(key), stored), stored.content_type, stored.metadata)
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes of that version."""
@@ -77,7 +82,15 @@ class MemoryObjects:
             raise VersionMismatchError(f"{self.uri(key)} was replaced")
         return stored.body[offset : None if length is None else offset + length]
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:  # noqa: ARG002
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
         """Writes an object; a key is any text that has a UTF-8 form."""
         try:
             raw = key.encode()
@@ -85,22 +98,28 @@ class MemoryObjects:
             raw = b""
         if not raw:
             raise InvalidKeyError(f"{key!r} can't name an object")
+        about = checked(metadata)
         with self._lock:
             present = self._objects.get(raw)
             if expect is not None and expect != (present.version if present else ""):
-                raise VersionMismatchError(f"{self.uri(key)} is not at version {expect!r}")
+                raise self._mismatch(key)
             if present is None:
                 insort(self._keys, raw)
             self._writes += 1
-            self._objects[raw] = _Stored(bytes(body), str(self._writes), float(self._writes))
+            self._objects[raw] = _Stored(bytes(body), str(self._writes), float(self._writes), content_type, about)
             return str(self._writes)
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, expect: str | None = None) -> None:
         """Removes an object, if it is there."""
         raw = self.sort_key(key)
         with self._lock:
-            if self._objects.pop(raw, None):
-                del self._keys[bisect_left(self._keys, raw)]
+            present = self._objects.get(raw)
+            if present is None:
+                return
+            if expect is not None and expect != present.version:
+                raise self._mismatch(key)
+            del self._objects[raw]
+            del self._keys[bisect_left(self._keys, raw)]
 
     def close(self) -> None:
         """Nothing to release."""
@@ -110,6 +129,9 @@ class MemoryObjects:
         if stored is None:
             raise ObjectNotFoundError(f"{self.uri(key)} does not exist")
         return stored
+
+    def _mismatch(self, key: str) -> VersionMismatchError:
+        return VersionMismatchError(f"{self.uri(key)} is not at the expected version")
 
 
 def _info(key: bytes, stored: _Stored) -> ObjectInfo:
