@@ -72,6 +72,7 @@ class Gcs:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
         self.blanks = 0
+        self.lenient = False
         self._generations = count(1_700_000_000_000_000)
 
     def stored(self, body: bytes, content_type: str, modified: int) -> GcsStored:
@@ -150,7 +151,8 @@ class Gcs:
             key = request.key.decode("utf-8", "replace")
             return self.error(404, "notFound", f"No such object: {request.bucket}/{key}")
         condition = request.query.get("ifGenerationMatch")
-        if condition is not None and condition != stored.generation:
+        lenient = self.lenient and request.op == "delete"
+        if condition is not None and condition != stored.generation and not lenient:
             return self.error(412, "conditionNotMet", REFUSED)
         return stored if isinstance(stored, GcsStored) else self.error(500, "backendError")
 
@@ -174,19 +176,25 @@ class Gcs:
 
     def _put(self, request: GcsRequest, bucket: Bucket) -> Response:
         body, content_type, key = request.body, request.header(b"content-type"), request.key
+        metadata: dict[str, str] = {}
         if request.query.get("uploadType") == "multipart":
             mark = b"--" + content_type.partition("boundary=")[2].strip('"').encode()
             about, content = body.split(mark)[1:3]
             told = json.loads(about.partition(b"\r\n\r\n")[2])
             body = content.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
             key, content_type = key or told["name"].encode(), told.get("contentType", "")
+            metadata = told.get("metadata", {})
         if not key or len(key) > MAX_KEY_BYTES or b"\n" in key or b"\r" in key or key in (b".", b".."):
             return self.error(400, "invalid", "Disallowed object name")
         present: Any = bucket.objects.get(key)
         condition = request.query.get("ifGenerationMatch")
-        if condition is not None and condition != (present.generation if present else "0"):
+        expected = present.generation if present else "0"
+        if condition is not None and condition != expected and not self.lenient:
             return self.error(412, "conditionNotMet", REFUSED)
         stored = self.stored(body, content_type or "application/octet-stream", int(time.time()))
+        stored.about = {f"x-goog-meta-{name}": value for name, value in metadata.items()}
+        if kms_key := request.query.get("kmsKeyName"):
+            stored.about["x-goog-encryption-kms-key-name"] = kms_key
         bucket.put(key, stored)
         return described(key, stored)
 
@@ -204,8 +212,11 @@ def answer(told: Mapping[str, Any], status: int = 200, headers: Mapping[str, str
 
 
 def described(key: bytes, stored: GcsStored) -> Response:
-    """An object's metadata."""
-    return Response(200, f'{{"name":{json.dumps(key.decode())},{stored.item}}}'.encode(), "application/json")
+    """What is told of an object."""
+    prefix = "x-goog-meta-"
+    metadata = {name.removeprefix(prefix): value for name, value in stored.about.items() if name.startswith(prefix)}
+    more = json.dumps({"contentType": stored.content_type, "metadata": metadata})[1:-1]
+    return Response(200, f'{{"name":{json.dumps(key.decode())},{stored.item},{more}}}'.encode(), "application/json")
 
 
 def to_token(blanks: int, start: bytes) -> str:

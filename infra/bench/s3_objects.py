@@ -26,13 +26,14 @@ MAX_KEY_BYTES = 1024
 
 
 class Stored:
-    """An object's content and what S3 tells of it."""
+    """An object's content and what S3 tells of it; `about` is its metadata and encryption, as headers."""
 
-    __slots__ = ("body", "content_type", "etag", "iso", "modified")
+    __slots__ = ("about", "body", "content_type", "etag", "iso", "modified")
 
     def __init__(self, body: bytes, content_type: str, modified: int) -> None:
         self.body = body
         self.content_type = content_type
+        self.about: dict[str, str] = {}
         self.etag = md5(body, usedforsecurity=False).hexdigest().encode()
         self.modified = modified
         self.iso = iso(modified)
@@ -77,6 +78,7 @@ class S3:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
         self.blanks = 0
+        self.lenient = False
 
     def error(self, status: int, code: str, message: str = "", headers: Mapping[str, str] | None = None) -> Response:
         """An S3 error."""
@@ -185,6 +187,7 @@ class S3:
             "ETag": f'"{stored.etag.decode()}"',
             "Last-Modified": formatdate(stored.modified, usegmt=True),
             "Accept-Ranges": "bytes",
+            **stored.about,
         }
         if (match := request.header(b"if-match")) and not names(match, stored):
             return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
@@ -207,14 +210,8 @@ class S3:
     _head = _get
 
     def _put(self, request: Request, bucket: Bucket) -> Response:
-        present = bucket.objects.get(request.key)
-        if request.header(b"if-none-match") == "*" and present:
-            return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
-        if match := request.header(b"if-match"):
-            if present is None:
-                return error(404, "NoSuchKey", "The specified key does not exist.")
-            if not names(match, present):
-                return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        if refusal := self._condition(request, bucket):
+            return refusal
         body = request.body
         signed_chunks = request.header(b"x-amz-content-sha256").startswith("STREAMING-")
         if signed_chunks or "aws-chunked" in request.header(b"content-encoding"):
@@ -223,10 +220,25 @@ class S3:
                 return error(400, "IncompleteBody")
             body = content[0]
         stored = Stored(body, request.header(b"content-type") or "binary/octet-stream", int(time.time()))
+        stored.about = request.headers(b"x-amz-meta-") | request.headers(b"x-amz-server-side-encryption")
         bucket.put(request.key, stored)
         return Response(headers={"ETag": f'"{stored.etag.decode()}"'})
 
+    def _condition(self, request: Request, bucket: Bucket) -> Response | None:
+        """The refusal of a write or a delete that expects something else."""
+        present = bucket.objects.get(request.key)
+        match, other = request.header(b"if-match"), request.header(b"if-none-match") == "*"
+        if self.lenient or not (match or other):
+            return None
+        if match and present is None:
+            return error(404, "NoSuchKey", "The specified key does not exist.")
+        if present and (other or not names(match, present)):
+            return error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        return None
+
     def _delete(self, request: Request, bucket: Bucket) -> Response:
+        if refusal := self._condition(request, bucket):
+            return refusal
         bucket.delete(request.key)
         return Response(204)
 

@@ -73,6 +73,11 @@ class S3Server:
         body = self._call("get", bucket=bucket, key=key)
         return None if body is None else base64.b64decode(body)
 
+    def about(self, bucket: str, key: str) -> dict[str, str] | None:
+        """What was said of an object besides its content: Content-Type, metadata, encryption."""
+        told: dict[str, str] | None = self._call("about", bucket=bucket, key=key)
+        return told
+
     def delete(self, bucket: str, *keys: str) -> None:
         """Removes objects."""
         self._call("delete", bucket=bucket, keys=keys)
@@ -84,6 +89,10 @@ class S3Server:
     def access(self, key: str) -> None:
         """Accepts only this access key from now on; "" accepts all."""
         self._call("access", key=key)
+
+    def lenient(self, *, on: bool = True) -> None:
+        """Ignores the conditions of writes and deletes from now on, or no more."""
+        self._call("lenient", on=on)
 
     def faults(self, *rules: dict[str, Any]) -> None:
         """Replaces all fault rules (see `infra.bench.s3_wire.Rule`) and lets held requests go; none clears them."""

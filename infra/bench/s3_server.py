@@ -27,6 +27,7 @@ class Buckets(Service, Protocol):
     buckets: dict[str, Bucket]
     access_key: str
     blanks: int
+    lenient: bool
 
     def stored(self, body: bytes, content_type: str, modified: int) -> Stored:
         """An object to put."""
@@ -85,6 +86,11 @@ class Admin:
         stored = self._bucket(bucket).objects.get(key.encode())
         return base64.b64encode(stored.body).decode() if stored else None
 
+    def about(self, bucket: str, key: str) -> dict[str, str] | None:
+        """What was said of an object besides its content, or null: Content-Type, metadata, encryption."""
+        stored = self._bucket(bucket).objects.get(key.encode())
+        return {"content-type": stored.content_type, **stored.about} if stored else None
+
     def delete(self, bucket: str, keys: list[str]) -> None:
         """Removes objects."""
         for key in keys:
@@ -97,6 +103,10 @@ class Admin:
     def access(self, key: str) -> None:
         """Which access key is accepted from now on; "" takes every request."""
         self._service.access_key = key
+
+    def lenient(self, *, on: bool) -> None:
+        """Whether conditions of writes and deletes are ignored, as old clones of S3 do."""
+        self._service.lenient = on
 
     def empty_pages(self, count: int) -> None:
         """How many empty pages, each with a token, stand between any two pages of a listing (GCS only)."""
@@ -120,6 +130,7 @@ class Admin:
             self._service.buckets.clear()
             self._service.access_key = ""
             self._service.blanks = 0
+            self._service.lenient = False
             self.wire.replace_rules([])
 
     def _bucket(self, name: str) -> Bucket:

@@ -18,6 +18,7 @@ REASONS = {
     400: "Bad Request",
     403: "Forbidden",
     404: "Not Found",
+    409: "Conflict",
     412: "Precondition Failed",
     416: "Range Not Satisfiable",
     429: "Too Many Requests",
@@ -53,6 +54,15 @@ class Request:
         start += len(name) + 3
         end = self._head.find(b"\r\n", start)
         return self._head[start : end if end >= 0 else None].strip().decode("latin-1")
+
+    def headers(self, prefix: bytes) -> dict[str, str]:
+        """The headers whose name begins so; `prefix` and the names found in lower case."""
+        found: dict[str, str] = {}
+        at = -1
+        while (at := self._lower.find(b"\r\n" + prefix, at + 1)) >= 0:
+            name = self._lower[at + 2 : self._lower.index(b":", at)]
+            found[name.decode("latin-1")] = self.header(name)
+        return found
 
     def param(self, name: str) -> bytes:
         """A query parameter as the bytes it stood for."""

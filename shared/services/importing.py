@@ -152,7 +152,7 @@ class Importer:
                 # Overwritten since it was listed: what is there now is imported, as the version it is.
                 entry = self.batch.restart(todo.listed.key)
                 try:
-                    todo, got = Todo(self.store.stat(todo.listed.key), "changed", entry), None
+                    todo, got = Todo(self.store.stat(todo.listed.key).info, "changed", entry), None
                 except ObjectNotFoundError as error:
                     got = error
             except StoreUnavailableError:

@@ -16,6 +16,7 @@ from shared.errors import (
 )
 from shared.ports import ObjectStore
 from tests.conformance.objects_place import PROBES, TREE, WEIRD_KEYS, Place, keys_of, listed, odd_keys
+from tests.conformance.objects_writing import WritingContract
 
 
 class ListingContract:
@@ -88,7 +89,7 @@ class ListingContract:
             next(pages)
 
 
-class ObjectStoreContract(ListingContract):
+class ObjectStoreContract(ListingContract, WritingContract):
     """The whole suite."""
 
     @pytest.mark.parametrize("key", WEIRD_KEYS, ids=lambda key: ascii(key)[:40])
@@ -278,34 +279,3 @@ class ObjectStoreContract(ListingContract):
         store.check("dir/obj", need_object=True)
         with pytest.raises(PrefixEmptyError):
             store.check("dir/x", need_object=True)
-
-    # Writing.
-
-    def test_a_write_may_be_conditional(self, store: ObjectStore) -> None:
-        if not store.conditional:
-            pytest.skip("this store does not promise it")
-        first = store.write("object", b"1", content_type="text/plain", expect="")
-        with pytest.raises(VersionMismatchError):
-            store.write("object", b"2", content_type="text/plain", expect="")
-        second = store.write("object", b"2", content_type="text/plain", expect=first)
-        with pytest.raises(VersionMismatchError):
-            store.write("object", b"3", content_type="text/plain", expect=first)
-        assert store.read("object", second) == b"2"
-        with pytest.raises(VersionMismatchError):
-            store.write("absent", b"", content_type="text/plain", expect=first)
-        assert keys_of(store) == ["object"]
-
-    def test_of_many_conditional_writes_one_wins(self, store: ObjectStore) -> None:
-        if not store.conditional:
-            pytest.skip("this store does not promise it")
-
-        def attempt(i: int) -> str | None:
-            try:
-                return store.write("object", str(i).encode(), content_type="text/plain", expect="")
-            except VersionMismatchError:
-                return None
-
-        with ThreadPoolExecutor(8) as pool:
-            versions = [version for version in pool.map(attempt, range(16)) if version]
-        assert len(versions) == 1
-        assert store.stat("object").version == versions[0]

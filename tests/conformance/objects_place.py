@@ -119,7 +119,9 @@ class Place:
     """A store, and a way to change what is in it that is not the store's own (where there is one).
 
     `supports` tells which keys can exist there; `missing` is a store whose bucket is not there, None if that can't be.
-    Without `versioned`, nothing tells the contents apart that an object has had.
+    Without `versioned`, nothing tells the contents apart that an object has had. `through` makes a store that asks
+    another port of this machine than the server's own `port`; `verbs` are what requests that write and delete say.
+    Without `deletes_conditionally` the server ignores the condition of a delete.
     """
 
     store: ObjectStore
@@ -129,6 +131,10 @@ class Place:
     supports: Callable[[str], bool] = lambda key: True
     missing: ObjectStore | None = None
     versioned: bool = True
+    deletes_conditionally: bool = True
+    through: Callable[[int], ObjectStore] | None = None
+    port: int = 0
+    verbs: tuple[str, str] = ("PUT ", "DELETE ")
     many: int = 5000
     """How many objects can be put there in reasonable time."""
 

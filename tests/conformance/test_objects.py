@@ -27,8 +27,8 @@ def s3_place(server: S3Server) -> Iterator[Place]:
     name = next(buckets)
     server.bucket(name)
 
-    def store(bucket: str) -> S3Objects:
-        return S3Objects(bucket, endpoint=server.endpoint, access_key="AKIDEXAMPLE", secret_key="secret")
+    def store(bucket: str, endpoint: str = server.endpoint) -> S3Objects:
+        return S3Objects(bucket, endpoint=endpoint, access_key="AKIDEXAMPLE", secret_key="secret")
 
     place = Place(
         store=store(name),
@@ -36,6 +36,8 @@ def s3_place(server: S3Server) -> Iterator[Place]:
         put_many=lambda objects: server.put_many(name, objects),
         remove=lambda key: server.delete(name, key),
         missing=store(f"{name}-missing"),
+        through=lambda port: store(name, f"http://127.0.0.1:{port}"),
+        port=int(server.address.rpartition(":")[2]),
     )
     yield place
     for opened in (place.store, place.missing):

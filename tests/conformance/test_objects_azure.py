@@ -46,7 +46,7 @@ def container(azure_emulator: Running) -> Iterator[ContainerClient]:
 
 @pytest.fixture
 def connect(azure_emulator: Running, container: ContainerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
-    monkeypatch.setattr("shared.adapters.objects.http.BACKOFF", 0.001)
+    monkeypatch.setattr("shared.adapters.objects.attempts.BACKOFF", 0.001)
     opened = []
 
     def make(**options: Any) -> AzureObjects:

@@ -46,6 +46,9 @@ def gcs_place(server: GcsServer) -> Iterator[Place]:
         remove=lambda key: server.delete(name, key),
         supports=gcs_supports,
         missing=GcsObjects(f"{name}-missing", endpoint=server.endpoint),
+        through=lambda port: GcsObjects(name, endpoint=f"http://127.0.0.1:{port}"),
+        port=int(server.address.rpartition(":")[2]),
+        verbs=("POST ", "DELETE "),
     )
     yield place
     close(place)
@@ -94,6 +97,10 @@ class TestFakeGcs(ObjectStoreContract):
             supports=gcs_supports,
             many=300,
             missing=GcsObjects(f"{name}-missing", endpoint=gcs_emulator.url),
+            deletes_conditionally=False,
+            through=lambda port: GcsObjects(name, endpoint=f"http://127.0.0.1:{port}"),
+            port=gcs_emulator.port,
+            verbs=("POST ", "DELETE "),
         )
         yield place
         close(place)
@@ -112,7 +119,11 @@ def azure_place(emulator: Running) -> Iterator[Place]:
     name, endpoint = next(buckets), f"{emulator.url}/{ACCOUNT}"
     with ContainerClient(endpoint, name, credential={"account_name": ACCOUNT, "account_key": KEY}) as container:
         container.create_container()
-        store = AzureObjects(name, account_name=ACCOUNT, account_key=KEY, endpoint=endpoint)
+
+        def connect(endpoint: str) -> AzureObjects:
+            return AzureObjects(name, account_name=ACCOUNT, account_key=KEY, endpoint=endpoint)
+
+        store = connect(endpoint)
         place = Place(
             store=store,
             put=lambda key, body: store.write(key, body, content_type="text/plain"),
@@ -121,6 +132,8 @@ def azure_place(emulator: Running) -> Iterator[Place]:
             supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
             many=900,
             missing=AzureObjects(f"{name}-missing", account_name=ACCOUNT, account_key=KEY, endpoint=endpoint),
+            through=lambda port: connect(f"http://127.0.0.1:{port}/{ACCOUNT}"),
+            port=emulator.port,
         )
         yield place
         close(place)
@@ -145,16 +158,23 @@ class TestAzureInSmallPages(ListingContract):
         yield from azure_place(azure_emulator)
 
 
-def redis_place(emulator: Running) -> Iterator[Place]:
+def redis_place(emulator: Running, *, versions: bool = False) -> Iterator[Place]:
     """Database 0, which is not "no database"."""
+
+    def store(port: int = emulator.port) -> RedisObjects:
+        return RedisObjects("127.0.0.1", port=str(port), db=0, versions=versions)
+
     with redis.Redis(port=emulator.port, db=0) as client:
         client.flushdb()
         place = Place(
-            store=RedisObjects("127.0.0.1", port=str(emulator.port), db=0),
+            store=store(),
             put=client.set,
             put_many=lambda objects: client.mset(objects),
             remove=client.delete,
-            versioned=False,
+            versioned=versions,
+            through=store,
+            port=emulator.port,
+            verbs=("EVAL", "EVAL"),
         )
         yield place
         close(place)
@@ -165,6 +185,15 @@ class TestRedis(ObjectStoreContract):
     @pytest.fixture
     def place(self, redis_emulator: Running) -> Iterator[Place]:
         yield from redis_place(redis_emulator)
+
+
+@pytest.mark.emulator
+class TestRedisWithVersions(ObjectStoreContract):
+    """As a target uses it."""
+
+    @pytest.fixture
+    def place(self, redis_emulator: Running) -> Iterator[Place]:
+        yield from redis_place(redis_emulator, versions=True)
 
 
 @pytest.mark.emulator

@@ -114,7 +114,7 @@ def test_links_to_files_inside_are_files(root: Path, store: FolderObjects) -> No
     (root / "link").symlink_to("dir/real")
     info = listed(store)[1]
     assert (info.key, info.problem) == ("link", "")
-    assert store.stat("link") == info
+    assert store.stat("link").info == info
     assert store.read("link", info.version) == b"dir/real"
 
 

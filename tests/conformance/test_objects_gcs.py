@@ -52,7 +52,7 @@ def gcs(server: GcsServer) -> GcsServer:
 
 @pytest.fixture
 def connect(gcs: GcsServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., GcsObjects]]:
-    monkeypatch.setattr("shared.adapters.objects.http.BACKOFF", 0.001)
+    monkeypatch.setattr("shared.adapters.objects.attempts.BACKOFF", 0.001)
     opened = []
 
     def make(bucket: str = "bucket", **options: Any) -> GcsObjects:

@@ -54,7 +54,7 @@ def test_a_value_that_is_no_string_is_one_objects_problem(client: redis.Redis, s
         for length in (None, 5):
             with pytest.raises(ObjectError, match="The value is not a string"):
                 store.read(key, "-", length=length)
-        assert store.stat(key).size == 0
+        assert store.stat(key).info.size == 0
 
 
 def test_a_replaced_value_does_not_count_as_changed(client: redis.Redis, store: RedisObjects) -> None:

@@ -3,21 +3,23 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.objects.azure_listing import Page, described, parse_page, version_in
 from shared.adapters.objects.http import Answer, InvalidRangeError
+from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
-from shared.ports import ObjectInfo, Order
+from shared.ports import ObjectInfo, Order, Stat
 
 if TYPE_CHECKING:
     from shared.adapters.objects.azure_client import AzureClient
 
 PAGE = 1000
 MAX_KEY = 1024
+META = "x-ms-meta-"
 
 _no_xml = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]").search
 """What listings can't say in plain XML: read where others wrote it, but never written."""
@@ -34,11 +36,13 @@ class AzureObjects:
 
     A version is the content's MD5 and size where Azure keeps them, else the ETag, which edits of metadata change too.
     Either way a read is of exactly that version: each answer says what it is of, in the same breath as its content.
+    An expected version costs a request more, which finds the ETag that it has just now.
     """
 
     order: Order = "utf16"
     seek = False
     conditional = True
+    keeps_metadata = True
 
     def __init__(
         self,
@@ -100,7 +104,7 @@ class AzureObjects:
                 return
             more["marker"] = page.marker
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The blob as it is now."""
         return self._stat(key)[0]
 
@@ -126,31 +130,42 @@ class AzureObjects:
             raise self._replaced(key)
         return answer.body if length is None else answer.body[:length]
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
         """Puts a block blob, on condition of its ETag or of its absence."""
         if not _is_legal(key) or _no_xml(key):
             raise InvalidKeyError(f"{key[:100]!r} can't name a blob in Azure")
         digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         headers = {"x-ms-blob-type": "BlockBlob", "x-ms-blob-content-md5": digest, "content-type": content_type}
+        headers |= {META + name: value for name, value in checked(metadata).items()}
         if expect:
             try:
-                now, etag = self._stat(key)
+                headers["if-match"] = self._etag(key, expect)
             except ObjectNotFoundError:
                 raise VersionMismatchError(f"{self.uri(key)} does not exist") from None
-            if now.version != expect:
-                raise VersionMismatchError(f"{self.uri(key)} is not at the expected version")
-            headers["if-match"] = etag
         elif expect is not None:
             headers["if-none-match"] = "*"
-        self._client().ask("PUT", key, headers=headers, body=body)
+        self._client().ask("PUT", key, headers=headers, body=body, conditional=expect is not None)
         return f"md5:{digest}:{len(body)}"
 
-    def delete(self, key: str) -> None:
-        """Removes the blob; one with snapshots stays, and Azure says so."""
+    def delete(self, key: str, *, expect: str | None = None) -> None:
+        """Removes the blob, on condition of its ETag; one with snapshots stays, and Azure says so."""
         if not _is_legal(key):
             return
         with suppress(ObjectNotFoundError):
-            self._client().ask("DELETE", key)
+            headers = {} if expect is None else {"if-match": self._etag(key, expect)}
+            try:
+                self._client().ask("DELETE", key, headers=headers)
+            except VersionMismatchError:
+                self._stat(key)  # what is not there is no match either
+                raise
 
     def close(self) -> None:
         """Closes the connections."""
@@ -158,12 +173,22 @@ class AzureObjects:
             if self._made:
                 self._made.close()
 
-    def _stat(self, key: str) -> tuple[ObjectInfo, str]:
+    def _stat(self, key: str) -> tuple[Stat, str]:
         """The blob as it is now, and its ETag."""
         self._must_exist(key)
-        answer = self._client().ask("HEAD", key)
-        info = described(key, answer.headers, int(answer.headers.get("content-length", 0)))
-        return info, answer.headers.get("etag", "")
+        said = self._client().ask("HEAD", key).headers
+        info = described(key, said, int(said.get("content-length", 0)))
+        metadata = {
+            name.lower().removeprefix(META): value for name, value in said.items() if name.lower().startswith(META)
+        }
+        return Stat(info, said.get("content-type", ""), metadata), said.get("etag", "")
+
+    def _etag(self, key: str, version: str) -> str:
+        """The ETag of a blob at this version. Raises `VersionMismatchError`, `ObjectNotFoundError`."""
+        now, etag = self._stat(key)
+        if now.version != version:
+            raise VersionMismatchError(f"{self.uri(key)} is not at the expected version")
+        return etag
 
     def _page(self, prefix: str, *, limit: int | None = None, **more: str) -> Page:
         if not _encodes(prefix):

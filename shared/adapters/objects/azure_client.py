@@ -82,6 +82,7 @@ class AzureClient:
         query: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        conditional: bool = False,
     ) -> Answer:
         """Asks for a blob, or for the container if there is no key. Raises `StoreError`."""
         path = self._path + (f"/{quote(key, safe='')}" if key else "")
@@ -92,6 +93,7 @@ class AzureClient:
             headers=lambda: dict(said),
             explain=lambda answer: answered(answer, self._container, key, self.secrets()),
             body=body,
+            conditional=conditional,
         )
 
     def close(self) -> None:

@@ -4,13 +4,16 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from threading import Lock
+from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote
 
+from shared.adapters.objects.folder_lock import lockable, locked
 from shared.adapters.objects.folder_walk import OUTSIDE, TEMPORARY, Walk, info, version
+from shared.adapters.objects.metadata import checked
 from shared.errors import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -21,7 +24,7 @@ from shared.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order
+from shared.ports import ObjectInfo, Order, Stat
 from shared.settings import PRIVATE_MARK
 
 PAGE = 1000
@@ -30,8 +33,8 @@ IMPOSSIBLE = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 PASSING = {errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.ETIMEDOUT}
 
 _Result = TypeVar("_Result")
-_write_lock = Lock()
-"""One for the process: two stores may share a folder."""
+COARSE = 2_000_000_000
+"""The slowest clock of a file system, in nanoseconds: FAT's."""
 
 
 class FolderObjects:
@@ -40,16 +43,22 @@ class FolderObjects:
     Links to files inside `root` are listed as files, linked directories are not entered, other links are listed with a
     problem; sockets, pipes and devices are left out, and so is every folder that holds Sluice's own data. A version is
     mtime and size, so a foreign program that rewrites a file at the same size within one tick of the file system's
-    clock goes unnoticed. `write` replaces whole files and checks `expect` against other writers of this process only.
+    clock goes unnoticed. Writes and deletes lock the file's directory, which other programs than Sluice don't look at:
+    what they wrote before is noticed, what they write in that very moment is not. A file has no metadata.
     """
 
     order: Order = "bytes"
     seek = False
-    conditional = False
+    keeps_metadata = False
 
     def __init__(self, root: str, *, uri_prefix: str) -> None:
         self._root = os.path.realpath(root)
         self._uri_prefix = uri_prefix
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Not where directories can't be locked, as on many network file systems."""
+        return lockable(self._root)
 
     def uri(self, key: str) -> str:
         """The prefix and the quoted key."""
@@ -94,16 +103,25 @@ class FolderObjects:
                 raise StoreUnavailableError(f'The folder "{self._root}" was exchanged while it was listed')
             yield page
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The file as it is now."""
-        return self._use(key, lambda path: info(key, self._regular(os.stat(path), key)))
+        return Stat(self._use(key, lambda path: info(key, self._regular(os.stat(path), key))))
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """Reads an open file whose version is compared before and after, so a rewrite in place is noticed."""
         return self._use(key, lambda path: self._read(path, key, version, offset, length))
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:  # noqa: ARG002
-        """Writes a temporary file and moves it in place: readers see the old content or the new."""
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,  # noqa: ARG002
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
+        """Writes a temporary file and moves it in place; a power cut may lose the move, never half of a file."""
+        checked(metadata)
         self._root_id()
         path = self._path(key)
         if path is None:
@@ -117,7 +135,7 @@ class FolderObjects:
                     file.write(body)
                     file.flush()
                     os.fsync(file.fileno())
-                with _write_lock:
+                with locked(directory):
                     return self._move(temporary, path, expect)
             finally:
                 with suppress(FileNotFoundError):
@@ -127,14 +145,17 @@ class FolderObjects:
         except OSError as caught:
             raise self._translated(caught, path) from None
 
-    def delete(self, key: str) -> None:
+    def delete(self, key: str, *, expect: str | None = None) -> None:
         """Removes the file; folders that become empty stay."""
         self._root_id()
         path = self._path(key)
         if path is None or (os.path.isdir(path) and not os.path.islink(path)):
             return
         try:
-            os.unlink(path)
+            with locked(os.path.dirname(path)):
+                if expect is not None and version(os.stat(path)) != expect:
+                    raise self._mismatch(path)
+                os.unlink(path)
         except OSError as caught:
             if caught.errno not in ABSENT | IMPOSSIBLE:
                 raise self._translated(caught, path) from None
@@ -211,14 +232,19 @@ class FolderObjects:
         except FileNotFoundError:
             present = None
         if expect is not None and expect != (version(present) if present else ""):
-            raise VersionMismatchError(f"{path} is not at version {expect!r}")
-        written = os.stat(temporary)
-        if present and written.st_mtime_ns <= present.st_mtime_ns:
-            # The file system's clock ticks slowly: without this, two writes could be one version.
-            os.utime(temporary, ns=(written.st_atime_ns, present.st_mtime_ns + 1))
+            raise self._mismatch(path)
+        # Not by the file system's clock, which ticks slowly: two writes within a tick would be one version.
+        now = time.time_ns()
+        for stamp in (max(now, present.st_mtime_ns + 1), present.st_mtime_ns + COARSE) if present else (now,):
+            os.utime(temporary, ns=(stamp, stamp))
             written = os.stat(temporary)
+            if not present or written.st_mtime_ns > present.st_mtime_ns:
+                break
         os.replace(temporary, path)
         return version(written)
+
+    def _mismatch(self, path: str) -> VersionMismatchError:
+        return VersionMismatchError(f"{path} is not at the expected version")
 
     def _regular(self, found: os.stat_result, key: str) -> os.stat_result:
         if not stat.S_ISREG(found.st_mode):

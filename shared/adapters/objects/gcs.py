@@ -1,15 +1,17 @@
 """A Google Cloud Storage bucket, by its JSON API."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from shared.adapters.objects.gcs_errors import MISSING
-from shared.adapters.objects.gcs_listing import FIELDS, Page, parse_object, parse_page
+from shared.adapters.objects.gcs_listing import ALL_FIELDS, FIELDS, Page, parse_object, parse_page
 from shared.adapters.objects.http import InvalidRangeError
+from shared.adapters.objects.metadata import checked
 from shared.errors import (
     BucketNotFoundError,
     InvalidKeyError,
@@ -17,7 +19,7 @@ from shared.errors import (
     PrefixEmptyError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order
+from shared.ports import ObjectInfo, Order, Stat
 
 if TYPE_CHECKING:
     from shared.adapters.objects.gcs_client import GcsClient
@@ -33,13 +35,15 @@ class GcsObjects:
 
     Connects at the first use. Permissions on objects are enough (list, get; create and delete to write): nothing is
     asked of the bucket itself. `project` pays where the bucket wants a payer named. An `endpoint` is another server
-    than Google's; without a key it is used anonymously. Versions are generations. An object stored with
-    `Content-Encoding: gzip` is read as it is stored.
+    than Google's; without a key it is used anonymously. Versions are generations, of which none comes twice. An object
+    stored with `Content-Encoding: gzip` is read as it is stored. `kms_key` (projects/…/cryptoKeys/…) encrypts what is
+    written; without it the bucket's own setting does.
     """
 
     order: Order = "bytes"
     seek = True
     conditional = True
+    keeps_metadata = True
 
     def __init__(
         self,
@@ -48,11 +52,12 @@ class GcsObjects:
         credentials_json: str | None = None,
         project: str | None = None,
         endpoint: str | None = None,
+        kms_key: str | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         attempts: int = 4,
     ) -> None:
-        self._bucket = bucket
+        self._bucket, self._kms_key = bucket, kms_key
         self._options: dict[str, Any] = {
             "credentials_json": (credentials_json or "").strip() or None,
             "project": project or None,
@@ -95,12 +100,12 @@ class GcsObjects:
                 return
             more["pageToken"] = page.token
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The object as it is now."""
         if not _is_legal(key):
             raise ObjectNotFoundError(f"{key!r} can't name an object in Google Cloud Storage")
         try:
-            return parse_object(self._client().ask("GET", key, fields=FIELDS, prettyPrint="false").body)
+            return parse_object(self._client().ask("GET", key, fields=ALL_FIELDS, prettyPrint="false").body)
         except ObjectNotFoundError:
             self._page("", limit=1)  # or is it the bucket that is gone?
             raise
@@ -112,12 +117,14 @@ class GcsObjects:
         else:
             # There is no empty range, but an empty read must notice a replaced object as well.
             limits = f"bytes={offset}-{offset + max(length, 1) - 1}"
-        if not (version.isdecimal() and version.isascii() and int(version) < MAX_GENERATION):
-            self.stat(key)
-            raise VersionMismatchError(f"{self.uri(key)} has no version {version[:50]!r}")
         if not _is_legal(key):
             raise ObjectNotFoundError(f"{key!r} can't name an object in Google Cloud Storage")
-        pinned: dict[str, Any] = {"generation": version, "ifGenerationMatch": version}
+        try:
+            generation = self._generation(key, version)
+        except VersionMismatchError:
+            self.stat(key)
+            raise
+        pinned: dict[str, Any] = {"generation": generation, "ifGenerationMatch": generation}
         try:
             body = (
                 self._client().ask("GET", key, headers={"range": limits} if limits else {}, alt="media", **pinned).body
@@ -129,16 +136,24 @@ class GcsObjects:
             raise VersionMismatchError(f"{self.uri(key)} was replaced") from None
         return body if length is None else body[:length]
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
         """Puts the object, on condition of its generation or of its absence."""
         if not _is_legal(key):
             raise InvalidKeyError(f"{key!r} can't name an object in Google Cloud Storage")
-        condition: dict[str, Any] = {} if expect is None else {"ifGenerationMatch": expect or "0"}
-        if expect and not expect.isdecimal():
-            raise VersionMismatchError(f"{self.uri(key)} has no version {expect[:50]!r}")
+        more: dict[str, Any] = {"kmsKeyName": self._kms_key} if self._kms_key else {}
+        if expect is not None:
+            more["ifGenerationMatch"] = self._generation(key, expect) if expect else "0"
         # In two parts, as Google's own clients do it: fake-gcs-server ignores the condition of a bare upload.
         mark = secrets.token_hex(16)
-        about = orjson.dumps({"name": key, "contentType": content_type}).decode()
+        about = orjson.dumps({"name": key, "contentType": content_type, "metadata": checked(metadata)}).decode()
         head = f"--{mark}\r\ncontent-type: application/json\r\n\r\n{about}\r\n--{mark}\r\ncontent-type: {content_type}"
         try:
             answer = self._client().ask(
@@ -146,30 +161,44 @@ class GcsObjects:
                 api="/upload/storage/v1",
                 headers={"content-type": f"multipart/related; boundary={mark}"},
                 body=b"%b\r\n\r\n%b\r\n--%b--\r\n" % (head.encode(), body, mark.encode()),
+                conditional=expect is not None,
                 uploadType="multipart",
                 name=key,
                 fields=FIELDS,
                 prettyPrint="false",
-                **condition,
+                **more,
             )
         except ObjectNotFoundError as caught:  # nothing else can be missing
             raise BucketNotFoundError(f"{self._bucket}: {MISSING}", detail=caught.detail) from None
         return parse_object(answer.body).version
 
-    def delete(self, key: str) -> None:
-        """Removes the object."""
+    def delete(self, key: str, *, expect: str | None = None) -> None:
+        """Removes the object, on condition of its generation."""
         if not _is_legal(key):
             return
+        more: dict[str, Any] = {}
         try:
-            self._client().ask("DELETE", key)
+            if expect is not None:
+                more["ifGenerationMatch"] = self._generation(key, expect)
+            self._client().ask("DELETE", key, **more)
         except ObjectNotFoundError:
             self._page("", limit=1)
+        except VersionMismatchError:
+            with suppress(ObjectNotFoundError):  # which is refused in this way as well
+                self.stat(key)
+                raise
 
     def close(self) -> None:
         """Closes the connections."""
         with self._lock:
             if self._made:
                 self._made.close()
+
+    def _generation(self, key: str, version: str) -> str:
+        """A version that may be a generation; with another one Google refuses the request itself."""
+        if not (version.isdecimal() and version.isascii() and 0 < int(version) < MAX_GENERATION):
+            raise VersionMismatchError(f"{self.uri(key)} has no version {version[:50]!r}")
+        return version
 
     def _client(self) -> "GcsClient":
         if self._made is None:

@@ -68,6 +68,7 @@ class GcsClient:
         api: str = "/storage/v1",
         headers: dict[str, str] | None = None,
         body: bytes | None = None,
+        conditional: bool = False,
         **query: Any,
     ) -> Answer:
         """Asks for an object, or for the bucket's objects if there is no key. Raises `StoreError`."""
@@ -89,13 +90,14 @@ class GcsClient:
                 headers=lambda: self._headers(headers),
                 explain=explain,
                 body=body,
+                conditional=conditional,
             )
         except StoreError:
             if not (answer and lacks_payer(answer) and self._project and not self._payer):
                 raise
         # Only then, since naming a project needs a permission on it that others don't.
         self._payer = self._project
-        return self.ask(method, key, api=api, headers=headers, body=body, **query)
+        return self.ask(method, key, api=api, headers=headers, body=body, conditional=conditional, **query)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.errors import StoreError, StoreUnavailableError
-from shared.ports import ObjectInfo
+from shared.ports import ObjectInfo, Stat
 
 FIELDS = "name,size,generation,updated"
+ALL_FIELDS = f"{FIELDS},contentType,metadata"
 
 
 class Page(NamedTuple):
@@ -36,13 +37,15 @@ def parse_page(body: bytes) -> Page:
         raise _strange(caught) from None
 
 
-def parse_object(body: bytes) -> ObjectInfo:
-    """Reads one object's metadata."""
+def parse_object(body: bytes) -> Stat:
+    """Reads what is told of one object."""
     item = _loaded(body)
     try:
         modified = datetime.fromisoformat(item["updated"]).timestamp()
-        return ObjectInfo(item["name"], int(item["size"]), item["generation"], modified)
-    except (KeyError, TypeError, ValueError) as caught:
+        info = ObjectInfo(item["name"], int(item["size"]), item["generation"], modified)
+        metadata = {name.lower(): str(value) for name, value in item.get("metadata", {}).items()}
+        return Stat(info, item.get("contentType", ""), metadata)
+    except (KeyError, TypeError, ValueError, AttributeError) as caught:
         raise _strange(caught) from None
 
 

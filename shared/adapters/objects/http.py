@@ -1,7 +1,6 @@
 """Asks one HTTP server: kept connections, time-outs, bounded retries. What an answer means is the adapter's to say."""
 
-import random
-import time
+import io
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -10,12 +9,13 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
 
+from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.redact import redact
 from shared.errors import ObjectError, StoreError, StoreUnavailableError, StoreUnreachableError
 
-BACKOFF = 0.1
-"""Seconds before the first repetition; doubles each time, with jitter."""
 CONNECTIONS = 32
+PIECE = 256 * 1024
+"""A longer body is sent bit by bit, each with the time-out that otherwise the whole of it would have."""
 
 
 class InvalidRangeError(ObjectError):
@@ -83,29 +83,34 @@ class Http:
         headers: Callable[[], dict[str, str]],
         explain: Callable[[Answer], StoreError | None],
         body: bytes | None = None,
+        conditional: bool = False,
     ) -> Answer:
         """The answer that `explain` finds nothing wrong with. Repeats what is worth it, else raises the error.
 
         The error raised has no trace of the provider's, which may hold a signed URL. `headers` is called for each try.
+        `conditional`: see `attempts.tried`.
         """
-        tries = 0
-        while True:
-            tries += 1
-            error: StoreError | None
+
+        def send() -> Answer:
+            said = headers()
+            content: bytes | io.BytesIO | None = body
+            if body is not None and len(body) > PIECE:
+                said, content = said | {"content-length": str(len(body))}, io.BytesIO(body)
             try:
                 response = self._pool.urlopen(
-                    method, self._base + target, body=body, headers=headers(), redirect=False, decode_content=False
+                    method, self._base + target, body=content, headers=said, redirect=False, decode_content=False
                 )
                 answer = Answer(response.status, response.headers, response.data)
             except HTTPError as caught:
                 error = self.broken(caught)
             else:
-                error = explain(answer)
-                if error is None:
+                refusal = explain(answer)
+                if refusal is None:
                     return answer
-            if error.permanent or tries >= self._attempts:
-                raise error
-            time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311
+                error = refusal
+            raise error
+
+        return tried(self._attempts, send, conditional=conditional)
 
     def broken(self, caught: Exception) -> StoreError:
         """The error for a connection that could not be made, or did not last."""

@@ -49,7 +49,11 @@ def translated(caught: Exception, secrets: list[str]) -> StoreError:
         case r.MovedError() | r.AskError() | r.ClusterDownError():
             text = "This is a Redis Cluster, which can't be synced: its keys are spread over servers"
         case r.ConnectionError() | OSError():
-            kind, text = StoreUnreachableError, UNREACHABLE
+            # Only of who could not even connect is it certain that nothing was done.
+            connecting = not isinstance(caught, r.ConnectionError) or " connecting to " in str(caught)
+            kind, text = StoreUnavailableError, "The connection to Redis broke"
+            if connecting:
+                kind, text = StoreUnreachableError, UNREACHABLE
         case r.ResponseError() if str(caught).startswith("WRONGTYPE"):
             kind, text = ObjectError, "The value is not a string: lists, hashes and the like are no files"
         case r.ResponseError() if "DB index" in str(caught):

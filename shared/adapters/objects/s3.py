@@ -1,15 +1,16 @@
 """An S3 bucket, of Amazon or of anyone who speaks the same protocol."""
 
-import random
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import obstore
 from botocore.awsrequest import AWSRequest
 
+from shared.adapters.objects.attempts import tried
+from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.s3_client import Clients, S3Access
 from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
 from shared.adapters.objects.s3_listing import Page, parse_page
@@ -18,13 +19,14 @@ from shared.errors import (
     ObjectNotFoundError,
     PrefixEmptyError,
     StoreError,
+    StoreUnavailableError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order
+from shared.ports import ObjectInfo, Order, Stat
+
+R = TypeVar("R")
 
 PAGE = 1000
-BACKOFF = 0.1
-"""Seconds before the first repetition; doubles each time, with jitter."""
 
 _lost_by_obstore = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f]").search
 
@@ -38,12 +40,14 @@ class S3Objects:
     """A bucket. Credentials are the keys given, else what boto3's default chain finds, else (`anonymous`) none.
 
     Connects at the first use. Without `region` and `endpoint`, S3 is asked where the bucket is. An `endpoint` is used
-    path-style. `kms_key` encrypts what is written. Versions are ETags without their quotes.
+    path-style. What is written is encrypted with `kms_key`, else with S3's own keys if `encrypt` says so, else as the
+    bucket has it. Versions are ETags without their quotes: mostly the content's MD5, so equal content is an equal one.
     """
 
     order: Order = "bytes"
     seek = True
     conditional = True
+    keeps_metadata = True
 
     def __init__(
         self,
@@ -56,13 +60,16 @@ class S3Objects:
         session_token: str | None = None,
         anonymous: bool = False,
         kms_key: str | None = None,
+        encrypt: bool = False,
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         attempts: int = 4,
     ) -> None:
         self._bucket = bucket
-        self._kms_key = kms_key
         self._attempts = attempts
+        self._encryption: dict[str, str] = {"ServerSideEncryption": "AES256"} if encrypt else {}
+        if kms_key:
+            self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
         self._access = S3Access(
             bucket=bucket,
             region=region or None,
@@ -71,6 +78,7 @@ class S3Objects:
             secret_key=(secret_key or "").strip() or None,
             session_token=(session_token or "").strip() or None,
             anonymous=anonymous,
+            encryption=self._encryption,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             attempts=attempts,
@@ -106,7 +114,7 @@ class S3Objects:
                 return
             start = {"ContinuationToken": page.token}
 
-    def stat(self, key: str) -> ObjectInfo:
+    def stat(self, key: str) -> Stat:
         """The object as it is now."""
         self._must_exist(key)
         try:
@@ -116,7 +124,10 @@ class S3Objects:
             if caught.permanent:
                 self._page("", limit=1)
             raise
-        return ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), found["LastModified"].timestamp())
+        modified = found["LastModified"].timestamp()
+        metadata = {name.lower(): value for name, value in found["Metadata"].items()}
+        info = ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), modified)
+        return Stat(info, found.get("ContentType", ""), metadata)
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """Asks for the object on condition of its ETag."""
@@ -127,30 +138,42 @@ class S3Objects:
             if survives_path(key):
                 body = self._faults.call(key, self._get, key, version, offset, stop)
             else:
-                body = self._get_by_boto(key, version, offset, stop)
+                body = self._try(key, self._get_by_boto, key, version, offset, stop)
         except InvalidRangeError:
             return b""
         return body if length is None else body[:length]
 
-    def write(self, key: str, body: bytes, *, content_type: str, expect: str | None = None) -> str:
+    def write(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        content_type: str,
+        expect: str | None = None,
+        metadata: Mapping[str, str] = {},
+    ) -> str:
         """Puts the object, on condition of its ETag or of its absence."""
         if not _is_legal(key):
             raise InvalidKeyError(f"{key!r} can't name an object in S3")
-        more: dict[str, Any] = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self._kms_key} if self._kms_key else {}
-        )
-        if expect is not None:
-            more |= {"IfMatch": f'"{expect}"'} if expect else {"IfNoneMatch": "*"}
+        put = self._put if survives_path(key) else self._put_by_boto
+        about = checked(metadata)
         try:
-            answer = self._boto("put_object", key, Body=body, ContentType=content_type, **more)
+            etag = self._try(key, put, key, body, content_type, expect, about, conditional=expect is not None)
         except ObjectNotFoundError:
             raise VersionMismatchError(f"{self.uri(key)} does not exist") from None
-        return str(answer["ETag"]).strip('"')
+        return etag.strip('"')
 
-    def delete(self, key: str) -> None:
-        """Removes the object."""
-        if _is_legal(key):
-            self._boto("delete_object", key)
+    def delete(self, key: str, *, expect: str | None = None) -> None:
+        """Removes the object, on condition of its ETag."""
+        if not _is_legal(key):
+            return
+        more = {} if expect is None else {"IfMatch": f'"{expect}"'}
+        with suppress(ObjectNotFoundError):
+            try:
+                self._boto("delete_object", key, **more)
+            except VersionMismatchError:
+                self.stat(key)  # what is not there is no match either
+                raise
 
     def close(self) -> None:
         """Closes the connections."""
@@ -163,7 +186,7 @@ class S3Objects:
         if self._made is None:
             with self._lock:
                 if self._made is None:
-                    self._made = self._faults.call("", self._access.connect)
+                    self._made = self._try("", self._access.connect)
         return self._made
 
     def _page(self, prefix: str, *, limit: int | None = None, **more: Any) -> Page:
@@ -176,24 +199,17 @@ class S3Objects:
             "", clients.boto.generate_presigned_url, "list_objects_v2", Params=params | {"EncodingType": "url"}
         )
         request = AWSRequest("GET", url).prepare()
-        tries = 0
-        while True:
-            tries += 1
-            try:
-                response = self._faults.call("", clients.http.send, request)
-            except StoreError as caught:
-                error = caught
-            else:
-                body = bytes(response.content)
-                if response.status_code != 200:
-                    error = self._faults.responded(response.status_code, body, response.headers)
-                elif int(response.headers.get("content-length", len(body))) != len(body):
-                    error = self._faults.interrupted("the answer is incomplete")
-                else:
-                    return body
-            if error.permanent or tries >= self._attempts:
-                raise error
-            time.sleep(BACKOFF * 2**tries * random.uniform(0.5, 1))  # noqa: S311
+
+        def send() -> bytes:
+            response = clients.http.send(request)
+            body = bytes(response.content)
+            if response.status_code != 200:
+                raise self._faults.responded(response.status_code, body, response.headers)
+            if int(response.headers.get("content-length", len(body))) != len(body):
+                raise self._faults.interrupted("the answer is incomplete")
+            return body
+
+        return self._try("", send)
 
     def _get(self, key: str, version: str, offset: int, stop: int | None) -> bytes:
         options: Any = {"if_match": f'"{version}"'}
@@ -201,19 +217,41 @@ class S3Objects:
             options["range"] = (offset, stop)
         elif offset:
             options["range"] = {"offset": offset}
-        return bytes(obstore.get(self._clients().store, key, options=options).bytes())
+        return bytes(obstore.get(self._clients().reader, key, options=options).bytes())
 
     def _get_by_boto(self, key: str, version: str, offset: int, stop: int | None) -> bytes:
         more = {}
         if offset or stop is not None:
             more["Range"] = f"bytes={offset}-{'' if stop is None else stop - 1}"
-        answer = self._boto("get_object", key, IfMatch=f'"{version}"', **more)
+        answer = self._clients().boto.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{version}"', **more)
         with answer["Body"] as stream:
-            return bytes(self._faults.call(key, stream.read))
+            return bytes(stream.read())
+
+    def _put(self, key: str, body: bytes, content_type: str, expect: str | None, about: Mapping[str, str]) -> str:
+        mode: Any = "overwrite" if expect is None else {"e_tag": f'"{expect}"'} if expect else "create"
+        attributes: Any = {"Content-Type": content_type, **about}
+        answer = obstore.put(self._clients().writer, key, body, attributes=attributes, mode=mode, use_multipart=False)
+        if not answer["e_tag"]:
+            raise StoreUnavailableError("The store's answer lacks the ETag of what was written")
+        return answer["e_tag"]
+
+    def _put_by_boto(
+        self, key: str, body: bytes, content_type: str, expect: str | None, about: Mapping[str, str]
+    ) -> str:
+        more: dict[str, Any] = dict(self._encryption)
+        if expect is not None:
+            more |= {"IfMatch": f'"{expect}"'} if expect else {"IfNoneMatch": "*"}
+        answer = self._clients().boto.put_object(
+            Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(about), **more
+        )
+        return str(answer["ETag"])
 
     def _boto(self, operation: str, key: str, **more: Any) -> Any:
         function = getattr(self._clients().boto, operation)
-        return self._faults.call(key, function, Bucket=self._bucket, Key=key, **more)
+        return self._try(key, function, Bucket=self._bucket, Key=key, **more)
+
+    def _try(self, key: str, function: Callable[..., R], *args: Any, conditional: bool = False, **more: Any) -> R:
+        return tried(self._attempts, lambda: self._faults.call(key, function, *args, **more), conditional=conditional)
 
     def _must_exist(self, key: str) -> None:
         if not _is_legal(key):

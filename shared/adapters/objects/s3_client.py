@@ -1,8 +1,9 @@
-"""The clients of one bucket: boto3 knows who we are and signs, obstore reads, a plain HTTP session fetches listings."""
+"""The clients of one bucket: boto3 knows who we are and signs, obstore moves bytes, a plain HTTP session lists."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from obstore.store import S3Store
 from shared.errors import CredentialsError
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, S3Credential
+    from obstore.store import ClientConfig, S3Config, S3Credential
 
 CREDENTIAL_LIFE = timedelta(minutes=9)
 """boto3 hands out credentials that last ten minutes more, at least; obstore asks again five minutes before the end."""
@@ -29,8 +30,11 @@ class Clients(NamedTuple):
     """Made once, used by all threads."""
 
     boto: Any
+    """Sends each request once: who asks again is `attempts.tried`, which knows what a lost answer means."""
     http: URLLib3Session
-    store: S3Store
+    reader: S3Store
+    writer: S3Store
+    """Sends each request once, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class S3Access:
     secret_key: str | None = field(repr=False)
     session_token: str | None = field(repr=False)
     anonymous: bool
+    encryption: Mapping[str, str]
+    """Options of a request that writes, as boto3 names them."""
     connect_timeout: float
     read_timeout: float
     attempts: int
@@ -84,7 +90,8 @@ class S3Access:
             proxies=get_environ_proxies(url),
             max_pool_connections=32,
         )
-        return Clients(client, http, self._store(session, region, url, bundle))
+        store = partial(self._store, session, region, url, bundle)
+        return Clients(client, http, store(self.attempts - 1), store(0))
 
     def _client(self, session: boto3.Session, region: str) -> Any:
         config: dict[str, Any] = {}
@@ -100,13 +107,13 @@ class S3Access:
                 signature_version=UNSIGNED if self.anonymous else "s3v4",
                 connect_timeout=self.connect_timeout,
                 read_timeout=self.read_timeout,
-                retries={"mode": "standard", "total_max_attempts": self.attempts},
+                retries={"mode": "standard", "total_max_attempts": 1},
                 max_pool_connections=32,
                 **config,
             ),
         )
 
-    def _store(self, session: boto3.Session, region: str, url: str, bundle: str | None) -> S3Store:
+    def _store(self, session: boto3.Session, region: str, url: str, bundle: str | None, retries: int) -> S3Store:
         credentials = session.get_credentials()
 
         def provide() -> "S3Credential":
@@ -122,14 +129,23 @@ class S3Access:
         if not self.anonymous:
             provide()
         trust: ClientConfig = {"root_certificate": Path(bundle).read_bytes()} if bundle else {}
+        config: S3Config = {
+            "region": region,
+            "endpoint": url,
+            "aws_endpoint_url_s3": url,
+            "virtual_hosted_style_request": False,
+            "skip_signature": self.anonymous,
+        }
+        if kind := self.encryption.get("ServerSideEncryption"):
+            config["server_side_encryption"] = kind
+        if key := self.encryption.get("SSEKMSKeyId"):
+            config["sse_kms_key_id"] = key
+        if not self.endpoint:
+            config["checksum_algorithm"] = "SHA256"  # buckets with locked objects take nothing without one
         # Everything that obstore would otherwise take from the environment is said, so that boto3 alone decides.
         return S3Store(
             self.bucket,
-            region=region,
-            endpoint=url,
-            aws_endpoint_url_s3=url,
-            virtual_hosted_style_request=False,
-            skip_signature=self.anonymous,
+            config=config,
             credential_provider=None if self.anonymous else provide,
             client_options={
                 **trust,
@@ -139,7 +155,7 @@ class S3Access:
                 "timeout": timedelta(seconds=10 * self.read_timeout),
             },
             retry_config={
-                "max_retries": self.attempts - 1,
+                "max_retries": retries,
                 "retry_timeout": timedelta(seconds=2 * self.read_timeout),
                 "backoff": {
                     "init_backoff": timedelta(milliseconds=100),
