@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import ObjectNotFoundError, StoreError, VersionMismatchError, WriteUnknownError
 from shared.ports import ObjectStore
+from shared.services.probing import ProbeResult, probe_target
 from tests.conformance.objects_place import Place, keys_of, listed
 from tests.cutting_proxy import CuttingProxy, cutting_proxy
 
@@ -130,6 +131,17 @@ class WritingContract:
         for expect in (second, first, "", "no-version"):
             store.delete(key, expect=expect)
         assert store.write(key, b"3", expect="", **TEXT)
+
+    @pytest.mark.parametrize("prefix", ["", "some/prefix/", "literal-"])
+    def test_a_probe_finds_what_is_promised_and_leaves_nothing(
+        self, prefix: str, place: Place, store: ObjectStore
+    ) -> None:
+        deletes = store.conditional and place.deletes_conditionally
+        wanted = ProbeResult(store.conditional, deletes, store.keeps_metadata, deletes=True)
+        place.fill(["some/prefix/object"])
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda _: probe_target(store, prefix), range(4))) == [wanted] * 4
+        assert keys_of(store) == ["some/prefix/object"]
 
     # At the same time.
 

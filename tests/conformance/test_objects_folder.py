@@ -1,9 +1,12 @@
 """What only a local folder has: names that are no text, links, permissions, and a walk beside other programs."""
 
 import errno
+import fcntl
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -364,3 +367,74 @@ def test_files_have_ordinary_permissions(root: Path, store: FolderObjects) -> No
     store.write("file", b"", content_type="")
     put(root, "other")
     assert stat.S_IMODE((root / "file").stat().st_mode) == stat.S_IMODE((root / "other").stat().st_mode)
+
+
+INCREMENT = """
+import sys
+from shared.adapters.objects.folder import FolderObjects
+from shared.errors import VersionMismatchError
+store = FolderObjects(sys.argv[1], uri_prefix="")
+done = 0
+while done < 25:
+    version = store.stat("dir/counter").version
+    try:
+        now = int(store.read("dir/counter", version))
+        store.write("dir/counter", b"%d" % (now + 1), content_type="", expect=version)
+    except VersionMismatchError:
+        continue
+    done += 1
+"""
+
+
+def test_no_increment_of_another_process_is_lost(root: Path, store: FolderObjects) -> None:
+    assert store.conditional
+    store.write("dir/counter", b"0", content_type="", expect="")
+    # The second has another root, but the same directory.
+    command = [sys.executable, "-c", INCREMENT]
+    above = [sys.executable, "-c", INCREMENT.replace("dir/counter", "root/dir/counter")]
+    running = [subprocess.Popen([*command, str(root)]), subprocess.Popen([*above, str(root.parent)])]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert (root / "dir/counter").read_bytes() == b"50"
+    assert os.listdir(root / "dir") == ["counter"]
+
+
+def test_another_process_is_waited_for_but_not_for_ever(
+    root: Path, store: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.adapters.objects.folder_lock.PATIENCE", 0.01)
+    version = store.write("file", b"1", content_type="")
+    descriptor = os.open(root, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    for change in (lambda: store.write("file", b"2", content_type=""), lambda: store.delete("file")):
+        with pytest.raises(StoreUnavailableError, match="has held the lock"):
+            change()
+    os.close(descriptor)
+    assert store.read("file", version) == b"1"
+    assert os.listdir(root) == ["file"]
+
+
+def test_what_can_not_be_locked_promises_nothing(
+    root: Path, store: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("shared.adapters.objects.folder_lock.fcntl.flock", flock)
+    assert not store.conditional
+    version = store.write("file", b"1", content_type="")
+    store.write("file", b"2", content_type="", expect="any")
+    store.delete("file", expect=version)
+    assert keys_of(store) == []
+
+
+def test_a_clock_of_seconds_still_makes_versions(
+    root: Path, store: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utime = os.utime
+
+    def coarse(path: str, *, ns: tuple[int, int]) -> None:
+        utime(path, ns=(ns[0] // 2_000_000_000 * 2_000_000_000, ns[1] // 2_000_000_000 * 2_000_000_000))
+
+    monkeypatch.setattr("shared.adapters.objects.folder.os.utime", coarse)
+    versions = [store.write("file", b"same", content_type="") for _ in range(4)]
+    assert len(set(versions)) == 4

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -242,6 +244,39 @@ def test_nothing_answers(connect: Callable[..., GcsObjects]) -> None:
         for call in CALLS.values():
             with pytest.raises(StoreUnreachableError, match="Cannot reach Google Cloud Storage"):
                 call(store)
+
+
+def test_a_long_body_has_time_for_each_piece(connect: Callable[..., GcsObjects]) -> None:
+    """The time-out for sending would otherwise be the one for connecting, however much is sent."""
+    body, got = b"x" * 6_000_000, []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            while sum(got) < len(body):
+                got.append(len(connection.recv(300_000)))
+                time.sleep(0.03)
+            item = b'{"name":"key","size":"1","generation":"7","updated":"2026-01-02T03:04:05Z"}'
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(item), item))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        store = connect(endpoint=endpoint, connect_timeout=0.3, read_timeout=30, attempts=1)
+        assert store.write("key", body, content_type="text/plain") == "7"
+        thread.join(10)
+
+
+def test_what_is_written_is_encrypted_as_the_storage_says(gcs: GcsServer, connect: Callable[..., GcsObjects]) -> None:
+    key = "projects/p/locations/eu/keyRings/r/cryptoKeys/k"
+    connect(kms_key=key).write("key", b"body", content_type="application/json", metadata={"revision": "7"})
+    assert gcs.about("bucket", "key") == {
+        "content-type": "application/json",
+        "x-goog-meta-revision": "7",
+        "x-goog-encryption-kms-key-name": key,
+    }
 
 
 # Generations and pages.

@@ -23,6 +23,7 @@ from shared.errors import (
     StoreUnavailableError,
     StoreUnreachableError,
     VersionMismatchError,
+    WriteUnknownError,
 )
 from tests.conformance.objects_place import keys_of
 from tests.conformance.test_objects_s3_texts import contents, page
@@ -96,6 +97,7 @@ REFUSALS: list[tuple[int, str, type[StoreError], bool]] = [
     (429, "TooManyRequests", StoreUnavailableError, False),
     (503, "SlowDown", StoreUnavailableError, False),
     (500, "InternalError", StoreUnavailableError, False),
+    (501, "NotImplemented", StoreError, True),
     (502, "BadGateway", StoreUnavailableError, False),
     (504, "GatewayTimeout", StoreUnavailableError, False),
 ]
@@ -372,6 +374,50 @@ def test_a_conflict_of_two_writers_is_worth_another_try(s3: S3Server, store: S3O
     s3.faults({"action": "status", "status": 409, "code": "ConditionalRequestConflict", "count": -1})
     with pytest.raises(StoreUnavailableError):
         store.write("key", b"", content_type="text/plain", expect="")
+
+
+@pytest.mark.parametrize("key", ["key", WEIRD])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, {}),
+        ({"encrypt": True}, {"x-amz-server-side-encryption": "AES256"}),
+        (
+            {"encrypt": True, "kms_key": "arn:aws:kms:eu-west-1:1:key/k"},
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": "arn:aws:kms:eu-west-1:1:key/k",
+            },
+        ),
+    ],
+)
+def test_what_is_written_is_encrypted_as_the_storage_says(
+    key: str, options: dict[str, Any], said: dict[str, str], s3: S3Server, connect: Callable[..., S3Objects]
+) -> None:
+    store = connect(**options)
+    store.read("key", store.write("key", b"body", content_type="a/b"))
+    store.write(key, b"body", content_type="application/json", metadata={"revision": "7"})
+    assert s3.about("bucket", key) == {"content-type": "application/json", "x-amz-meta-revision": "7", **said}
+
+
+def test_a_delete_of_what_is_gone_is_fine_however_it_is_refused(s3: S3Server, store: S3Objects) -> None:
+    for status, code in ((412, "PreconditionFailed"), (404, "NoSuchKey")):
+        s3.faults({"action": "status", "op": "delete", "status": status, "code": code})
+        store.delete("absent", expect="version")
+    version = s3.put("bucket", "there", "body")
+    s3.faults({"action": "status", "op": "delete", "status": 412, "code": "PreconditionFailed"})
+    with pytest.raises(VersionMismatchError):
+        store.delete("there", expect=version)
+
+
+@pytest.mark.parametrize("key", ["key", WEIRD])
+def test_a_refusal_after_a_doubtful_answer_is_doubtful(key: str, s3: S3Server, store: S3Objects) -> None:
+    s3.put("bucket", key, "somebody's")
+    for fault in ({"action": "status", "status": 500, "code": "InternalError"}, {"action": "drop"}):
+        s3.faults(fault | {"op": "put"})
+        with pytest.raises(WriteUnknownError, match="An answer was lost, and now s3://bucket/"):
+            store.write(key, b"mine", content_type="text/plain", expect="")
+    assert s3.get("bucket", key) == b"somebody's"
 
 
 # Keys.

@@ -153,7 +153,7 @@ class FolderObjects:
             return
         try:
             with locked(os.path.dirname(path)):
-                if expect is not None and version(os.stat(path)) != expect:
+                if expect is not None and self.conditional and version(os.stat(path)) != expect:
                     raise self._mismatch(path)
                 os.unlink(path)
         except OSError as caught:
@@ -231,7 +231,7 @@ class FolderObjects:
             present = os.stat(path)
         except FileNotFoundError:
             present = None
-        if expect is not None and expect != (version(present) if present else ""):
+        if expect is not None and self.conditional and expect != (version(present) if present else ""):
             raise self._mismatch(path)
         # Not by the file system's clock, which ticks slowly: two writes within a tick would be one version.
         now = time.time_ns()

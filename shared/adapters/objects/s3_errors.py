@@ -152,6 +152,8 @@ class S3Faults:
         elif code in REGION or status in (301, 307):
             where = f"in {region}, not in the configured region" if region else "not in the configured region"
             text = f"Bucket {self._bucket} is {where}: set region_name"
+        elif status == 501:
+            text = f"{self._place} does not know such a request"
         elif code in SLOW_DOWN or status in (429, 503):
             kind, text = StoreUnavailableError, f"{self._place} asks to slow down"
         elif code in PASSING or status >= 500:
