@@ -162,20 +162,17 @@ class WritingContract:
         store = conditional
         store.write("counter", b"0", expect="", **TEXT)
 
-        def increment(_: int) -> int:
-            tries = 0
+        def increment(_: int) -> None:
             while True:
-                tries += 1
                 with suppress(VersionMismatchError):
                     version = store.stat("counter").version
                     now = int(store.read("counter", version))
                     store.write("counter", str(now + 1).encode(), expect=version, **TEXT)
-                    return tries
+                    return
 
         with ThreadPoolExecutor(4) as pool:
-            tries = list(pool.map(increment, range(20)))
+            list(pool.map(increment, range(20)))
         assert store.read("counter", store.stat("counter").version) == b"20"
-        assert sum(tries) >= 20
 
     def test_of_a_write_and_a_delete_one_wins(self, place: Place, conditional: ObjectStore) -> None:
         store = conditional
@@ -233,9 +230,7 @@ class WritingContract:
         # Without a loss a refusal is what it looks like.
         with pytest.raises(VersionMismatchError):
             store.write("object", b"third", expect="", **TEXT)
-        # A loss before anything was lost to others is only a delay.
         store.delete("object")
-        proxy.lose(place.verbs[0], count=0)
         assert store.write("object", b"third", expect="", **TEXT) == conditional.stat("object").version
 
     def test_a_write_without_expectation_is_repeated(
