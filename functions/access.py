@@ -13,6 +13,7 @@ from functions.dependencies import Caller, Ctx
 from functions.requests import Id, number
 from shared.errors import ForbiddenError, NotFoundError
 from shared.model.annotation import Annotation, Prediction
+from shared.model.fields import Direction
 from shared.model.project import Project
 from shared.model.providers import Provider
 from shared.model.storage import Storage
@@ -68,11 +69,11 @@ def own_prediction(ctx: Ctx, user: Caller, id: Id) -> Prediction:  # noqa: A002
     return found
 
 
-def own_storage(provider: Provider) -> Callable[[Context, User, str], Storage]:
-    """A dependency that gives the storage of the path, as it is stored, if it is one of this type."""
+def own_storage(provider: Provider, direction: Direction) -> Callable[[Context, User, str], Storage]:
+    """A dependency that gives the storage of the path, as it is stored, if it is one of this type and direction."""
 
     def storage_of(ctx: Ctx, user: Caller, id: Id) -> Storage:  # noqa: A002
-        return registration.find(ctx, provider, number(id), user=user)
+        return registration.find(ctx, provider, number(id), direction, user=user)
 
     return storage_of
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
-
-from shared.model.providers import Provider
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ErrorBody(BaseModel):
@@ -54,45 +52,9 @@ class ProjectPage(BaseModel):
     results: list[ProjectOut]
 
 
-class StorageOut(BaseModel):
-    """A storage with its state; the fields of its type are there too, secrets never."""
-
-    model_config = ConfigDict(extra="allow")
-    id: int
-    type: str
-    project: int
-    title: str | None
-    description: str | None
-    synchronizable: bool
-    status: str = Field(description="initialized, queued, in_progress, completed, completed_with_errors or failed.")
-    last_sync: str | None
-    last_sync_count: int | None = Field(description="Tasks created by the last sync, or so far by the one under way.")
-    last_sync_job: str | None
-    traceback: str | None
-    meta: dict[str, Any]
-    created_at: str
-
-
-class StorageType(BaseModel):
-    """A storage type."""
-
-    name: str
-    title: str
-
-
-def storage_in(provider: Provider) -> type[BaseModel]:
-    """The request fields of a storage type."""
-    kinds: dict[str, Any] = {"text": str, "flag": bool, "integer": int}
-    fields: dict[str, Any] = {
-        field.name: (kinds[field.kind] | None, Field(field.default, description=field.help))
-        for field in provider.fields
-    }
-    return create_model(f"{provider.type.title()}StorageIn", project=(int, ...), **fields)
-
-
-def request_body(model: type[BaseModel]) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads its body itself."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+def request_body(model: type[BaseModel] | dict[str, Any]) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its body itself: a model or a JSON schema."""
+    schema = model if isinstance(model, dict) else model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from functions.label_config import control_weights, parsed
+from shared.model.fields import DIRECTIONS, Direction
 from shared.model.project import Project
+from shared.model.providers import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
 from shared.model.user import User
@@ -35,7 +37,20 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
         *("recursive_scan", "project"),
     ),
 }
-"""What is shown of a storage: an explicit list, so that no secret gets in by accident."""
+"""What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
+EXPORT_ONLY = ("export_format", "key_template", "manifest")
+"""Fields of our own; they stand behind those of Label Studio."""
+
+
+def storage_keys(provider: Provider, direction: Direction) -> list[str]:
+    """What is shown of a storage, in order. A target lacks what only imports have, and adds what it has itself."""
+    keys = list(STORAGE_KEYS[provider.type])
+    if direction == "import":
+        return keys
+    imports, exports = ({field.name for field in provider.fields_of(it)} for it in DIRECTIONS)
+    keys = [key for key in keys if key not in imports - exports]
+    keys.insert(keys.index("created_at") + 1, "can_delete_objects")
+    return [*keys, *EXPORT_ONLY]
 
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
@@ -49,7 +64,7 @@ def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
         "created_at": moment(storage.created_at),
         "last_sync": moment(info.last_sync),
     }
-    return {key: known.get(key) for key in STORAGE_KEYS[storage.type]}
+    return {key: known.get(key) for key in storage_keys(storage.provider, storage.direction)}
 
 
 def project_shape(project: Project, creator: User | None, counters: Mapping[str, int]) -> dict[str, Any]:

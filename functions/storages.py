@@ -1,26 +1,31 @@
-"""Import storages of every type."""
+"""Storages of every type and both directions: import storages, and below `export` the export storages."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from functions.access import own_storage, visible_project
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
 from functions.requests import Given, number
-from functions.schemas import ERRORS, StorageOut, StorageType, request_body, storage_in
+from functions.schemas import ERRORS, request_body
+from functions.schemas_storages import StorageType, storage_in, storage_out
 from functions.shapes import storage_shape
 from shared.errors import InvalidInputError
+from shared.model.fields import DIRECTIONS, Direction
 from shared.model.providers import PROVIDERS, Provider
 from shared.model.storage import Storage
 from shared.services import registration, status
 from shared.services.context import Context
 from shared.services.views import storage_info
 
-router = APIRouter(prefix="/api/storages", tags=["Storages"], responses=ERRORS)
+router = APIRouter(prefix="/api/storages", responses=ERRORS)
 Project = Annotated[str | None, Query(description="Id of the project.")]
+EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+TITLES: dict[Direction, str] = {"import": "Import storages", "export": "Export storages"}
 
 
 def shown(ctx: Context, storage: Storage) -> dict[str, Any]:
@@ -28,84 +33,100 @@ def shown(ctx: Context, storage: Storage) -> dict[str, Any]:
     return storage_shape(storage, storage_info(ctx, storage))
 
 
-@router.get("", response_model=list[StorageOut])
-def list_all(ctx: Ctx, user: Caller, project: Project = None) -> Json:
-    """All import storages of a project; none for a project that is not there."""
-    found = registration.of_project(ctx, number(project)) if user.may_see(number(project)) else []
-    return Json([shown(ctx, storage) for storage in found])
+def _add_common(direction: Direction) -> None:
+    """The routes that are not of one type."""
+    base, named = ("", "") if direction == "import" else ("/export", "export_")
+    tags: Any = [TITLES[direction]]
+
+    @router.get(base, response_model=list[storage_out(None, direction)], name=f"list_all_{named}storages", tags=tags)  # type: ignore[misc]
+    def list_all(ctx: Ctx, user: Caller, project: Project = None) -> Json:
+        """All storages of a project, of every type; none for a project that is not there."""
+        found = registration.of_project(ctx, number(project), direction) if user.may_see(number(project)) else []
+        return Json([shown(ctx, storage) for storage in found])
+
+    @router.get(f"{base}/types", response_model=list[StorageType], name=f"list_{named}types", tags=tags)
+    def list_types(_user: Caller) -> Json:
+        """The storage types there are."""
+        return Json([{"name": provider.type, "title": provider.title} for provider in PROVIDERS.values()])
 
 
-@router.get("/types", response_model=list[StorageType])
-def list_types(_user: Caller) -> Json:
-    """The storage types there are."""
-    return Json([{"name": provider.type, "title": provider.title} for provider in PROVIDERS.values()])
-
-
-def _add_routes(provider: Provider) -> None:
+def _add_routes(provider: Provider, direction: Direction) -> None:
     """The routes of one type. Each type has its own, so that /docs shows its fields."""
-    base = f"/{provider.type}"
-    body = request_body(storage_in(provider))
-    name = provider.type
-    own = own_storage(provider)
+    base = f"/{provider.type}" if direction == "import" else f"/export/{provider.type}"
+    name = provider.type if direction == "import" else f"export_{provider.type}"
+    body, out = request_body(storage_in(provider, direction)), storage_out(provider, direction)
+    tags: Any = [TITLES[direction]]
+    own = own_storage(provider, direction)
 
-    @router.get(base, response_model=list[StorageOut], name=f"list_{name}", summary=f"List {provider.title}")
+    @router.get(base, response_model=list[out], name=f"list_{name}", summary=f"List {provider.title}", tags=tags)  # type: ignore[valid-type]
     def list_storages(ctx: Ctx, user: Caller, project: Project = None) -> Json:
         """The project's storages of this type."""
         if not project:
             raise InvalidInputError.of("non_field_errors", 'query parameter "project" is required')
-        found = registration.of_project(ctx, visible_project(ctx, user, number(project)).id)
+        found = registration.of_project(ctx, visible_project(ctx, user, number(project)).id, direction)
         return Json([shown(ctx, storage) for storage in found if storage.type == provider.type])
 
-    @router.post(base, status_code=201, response_model=StorageOut, openapi_extra=body, name=f"create_{name}")
+    @router.post(base, status_code=201, response_model=out, openapi_extra=body, name=f"create_{name}", tags=tags)
     def create_storage(ctx: Ctx, user: Caller, given: Given) -> Json:
-        """Add a storage to a project, after a look into its bucket."""
-        return Json(shown(ctx, registration.create(ctx, provider, given, user=user)), 201)
+        """Add a storage to a project, after a look into its bucket. A target starts a full sync."""
+        return Json(shown(ctx, registration.create(ctx, provider, given, direction, user=user)), 201)
 
-    @router.post(f"{base}/validate", openapi_extra=body, response_class=Response, name=f"validate_{name}")
+    @router.post(f"{base}/validate", openapi_extra=body, response_class=Response, name=f"validate_{name}", tags=tags)
     def validate_storage(ctx: Ctx, user: Caller, given: Given) -> Response:
         """Check settings and connection without saving anything.
 
         With `id`, credentials that are not given are those of that storage.
         """
-        registration.validate(ctx, provider, given, user=user)
+        registration.validate(ctx, provider, given, direction, user=user)
         return Response()
 
-    @router.get(f"{base}/{{id}}", response_model=StorageOut, name=f"get_{name}")
+    @router.get(f"{base}/{{id}}", response_model=out, name=f"get_{name}", tags=tags)
     def get_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)]) -> Json:
         """One storage, with the state of its sync."""
         status.ensure_status(ctx, storage.id)
         return Json(shown(ctx, storage))
 
-    @router.patch(f"{base}/{{id}}", response_model=StorageOut, openapi_extra=body, name=f"update_{name}")
+    @router.patch(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"update_{name}", tags=tags)
     def update_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Edit a storage: only the given fields change. A sync of what is no longer meant starts anew."""
-        return Json(shown(ctx, registration.update(ctx, provider, storage.id, given, partial=True)))
+        edited = registration.update(ctx, provider, storage.id, given, partial=True, direction=direction)
+        return Json(shown(ctx, edited))
 
-    @router.put(f"{base}/{{id}}", response_model=StorageOut, openapi_extra=body, name=f"replace_{name}")
+    @router.put(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"replace_{name}", tags=tags)
     def replace_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Set all fields of a storage; credentials that are not given are kept."""
-        return Json(shown(ctx, registration.update(ctx, provider, storage.id, given, partial=False)))
+        edited = registration.update(ctx, provider, storage.id, given, partial=False, direction=direction)
+        return Json(shown(ctx, edited))
 
-    @router.delete(f"{base}/{{id}}", status_code=204, response_class=Response, name=f"delete_{name}")
+    @router.delete(f"{base}/{{id}}", status_code=204, response_class=Response, name=f"delete_{name}", tags=tags)
     def delete_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)]) -> Response:
-        """Delete a storage; its tasks stay, its sync ends."""
-        registration.delete(ctx, provider, storage.id)
+        """Delete a storage; its tasks, or the objects it wrote, stay. Its sync ends."""
+        registration.delete(ctx, provider, storage.id, direction)
         return Response(status_code=204)
 
-    @router.post(f"{base}/{{id}}/sync", response_model=StorageOut, name=f"sync_{name}")
+    @router.post(f"{base}/{{id}}/sync", response_model=out, name=f"sync_{name}", tags=tags)
     def sync_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)]) -> Json:
         """Start a sync; one under way is left alone. Watch `status`; a storage that can't be synced answers 400."""
-        return Json(shown(ctx, registration.sync(ctx, provider, storage.id)))
+        return Json(shown(ctx, registration.sync(ctx, provider, storage.id, direction)))
 
 
-for _provider in PROVIDERS.values():
-    _add_routes(_provider)
+for _direction in DIRECTIONS:
+    _add_common(_direction)
+    for _provider in PROVIDERS.values():
+        _add_routes(_provider, _direction)
 
 
-@router.api_route("/{type}", methods=["GET", "POST"], include_in_schema=False)
-@router.api_route("/{type}/{id}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
-@router.api_route("/{type}/{id}/sync", methods=["POST"], include_in_schema=False)
-def unknown_type(_user: Caller, type: Annotated[str, Path()]) -> None:  # noqa: A002
-    """Says which types there are."""
-    registration.provider_of(type)
-    raise HTTPException(405)  # the type's own routes come first, so only the method can be wrong
+# The lowest of these is tried first.
+@router.api_route("/{type}", methods=EVERY_METHOD, include_in_schema=False)
+@router.api_route("/{type}/{rest:path}", methods=EVERY_METHOD, include_in_schema=False)
+@router.api_route("/export/{type}", methods=EVERY_METHOD, include_in_schema=False)
+@router.api_route("/export/{type}/{rest:path}", methods=EVERY_METHOD, include_in_schema=False)
+def unknown_type(request: Request, _user: Caller, type: Annotated[str, Path()]) -> None:  # noqa: A002
+    """Says which types there are. Of a type that there is, the method is wrong, or what comes behind it."""
+    if type not in {"types", "export"}:
+        registration.provider_of(type)
+    partly = [it for it in router.routes if isinstance(it, Route) and it.matches(request.scope)[0] is Match.PARTIAL]
+    if not partly:
+        raise HTTPException(404)
+    allowed = sorted({method for route in partly for method in route.methods or ()})
+    raise HTTPException(405, headers={"Allow": ", ".join(allowed)})

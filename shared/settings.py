@@ -15,6 +15,7 @@ PRIVATE_MARK = ".sluice-data"
 """A file of this name makes its folder private, as data directories are: no storage lists or reads what lies in it."""
 BARE_NAMES = {
     "storage_in_progress_timer": "STORAGE_IN_PROGRESS_TIMER",
+    "sync_on_target_storage_creation": "SYNC_ON_TARGET_STORAGE_CREATION",
     "local_files_document_root": "LOCAL_FILES_DOCUMENT_ROOT",
     "local_files_serving_enabled": "LOCAL_FILES_SERVING_ENABLED",
     "storage_emulator_host": "STORAGE_EMULATOR_HOST",
@@ -122,6 +123,9 @@ class Settings:
     """Times an object may kill its worker before it is set aside as failed."""
     max_chunk_crashes: int = 10
     """Times a chunk may kill its worker without any progress before the run fails."""
+
+    sync_on_target_storage_creation: bool = True
+    """Whether a new export storage starts a full sync."""
 
     # Requests.
     max_body_bytes: int = 32 * 1024 * 1024

@@ -2,27 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
-Kind = Literal["text", "flag", "integer"]
-Check = Literal["", "bucket", "host", "port", "url"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """A setting of a storage. `secret` ones are encrypted at rest and never shown."""
-
-    name: str
-    kind: Kind = "text"
-    default: Any = None
-    secret: bool = False
-    help: str
-    minimum: int = 0
-    maximum: int = 32767
-    trim: bool = False
-    """Whether blanks around a text mean nothing."""
-    check: Check = ""
-    """What a text that is not empty must look like."""
+from shared.model.fields import (
+    BLOB_URLS,
+    BLOB_URLS_EXPORT,
+    BUCKET,
+    COMMON,
+    PREFIX,
+    PRESIGN,
+    RECURSIVE,
+    REGEX,
+    TARGET,
+    Direction,
+    Field,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,33 +50,10 @@ class Provider:
         """Names of the fields that are never shown."""
         return tuple(field.name for field in self.fields if field.secret)
 
+    def fields_of(self, direction: Direction) -> tuple[Field, ...]:
+        """The fields that a storage of this direction has."""
+        return tuple(field for field in self.fields if field.only in {None, direction})
 
-TITLE = Field(name="title", help="Name of the storage, for people.")
-DESCRIPTION = Field(name="description", help="What the storage is for.")
-SYNCHRONIZABLE = Field(name="synchronizable", kind="flag", default=True, help="Whether it can be synced.")
-REGEX = Field(
-    name="regex_filter",
-    help="RE2 pattern, matched from the start of the object's full key (local files: of the file's name). "
-    "Objects that do not match are left out. Empty: all objects.",
-)
-BLOB_URLS = Field(
-    name="use_blob_urls",
-    kind="flag",
-    default=False,
-    help="True: a task per object, holding its address. False: objects are JSON, JSONL or Parquet files of tasks.",
-)
-PREFIX = Field(
-    name="prefix",
-    help='Folder to sync: "img" means "img/". With a trailing "*" it is literal: "img_2024*" takes "img_2024_01.jpg".',
-)
-RECURSIVE = Field(name="recursive_scan", kind="flag", default=False, help="Whether to look into sub-folders.")
-PRESIGN = Field(
-    name="presign", kind="flag", default=True, help="Give browsers signed URLs instead of streaming through Sluice."
-)
-PRESIGN_TTL = Field(name="presign_ttl", kind="integer", default=1, minimum=1, help="Life of a signed URL, in minutes.")
-
-COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE)
-BUCKET = Field(name="bucket", trim=True, check="bucket", help="Name of the bucket.")
 
 S3 = Provider(
     type="s3",
@@ -95,18 +65,18 @@ S3 = Provider(
     fields=(
         *COMMON,
         BUCKET,
-        PREFIX,
-        REGEX,
-        BLOB_URLS,
+        *PREFIX,
+        *REGEX,
+        *BLOB_URLS,
         Field(name="aws_access_key_id", secret=True, help="Access key; empty: the environment's credentials."),
         Field(name="aws_secret_access_key", secret=True, help="Secret of the access key."),
         Field(name="aws_session_token", secret=True, help="Session token of temporary credentials."),
         Field(name="aws_sse_kms_key_id", help="KMS key for objects that are written."),
         Field(name="region_name", trim=True, help="Region of the bucket; empty: found out."),
         Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
-        PRESIGN,
-        PRESIGN_TTL,
+        *PRESIGN,
         RECURSIVE,
+        *TARGET,
     ),
 )
 
@@ -119,18 +89,18 @@ GCS = Provider(
     fields=(
         *COMMON,
         BUCKET,
-        PREFIX,
-        REGEX,
-        BLOB_URLS,
+        *PREFIX,
+        *REGEX,
+        *BLOB_URLS,
         Field(
             name="google_application_credentials",
             secret=True,
             help="Content of a service account's JSON key; empty: the identity of this process.",
         ),
         Field(name="google_project_id", trim=True, help="Project that pays, where the bucket wants one named."),
-        PRESIGN,
-        PRESIGN_TTL,
+        *PRESIGN,
         RECURSIVE,
+        *TARGET,
     ),
 )
 
@@ -155,10 +125,10 @@ AZURE = Provider(
     lanes=False,
     fields=(
         *COMMON,
-        Field(name="container", trim=True, check="bucket", help="Name of the container."),
-        PREFIX,
-        REGEX,
-        BLOB_URLS,
+        Field(name="container", trim=True, check="bucket", needed=True, help="Name of the container."),
+        *PREFIX,
+        *REGEX,
+        *BLOB_URLS,
         Field(name="account_name", trim=True, secret=True, help="Name of the account; empty: the environment's."),
         Field(name="account_key", trim=True, secret=True, help="Key of the account; empty: the environment's."),
         Field(name="sas_token", trim=True, secret=True, help="Shared access signature, instead of the key."),
@@ -169,9 +139,9 @@ AZURE = Provider(
             check="url",
             help="URL of the account, with all of its path; empty: that of Azure's public cloud.",
         ),
-        PRESIGN,
-        PRESIGN_TTL,
+        *PRESIGN,
         RECURSIVE,
+        *TARGET,
     ),
 )
 
@@ -186,18 +156,24 @@ REDIS = Provider(
     lanes=False,
     fields=(
         *COMMON,
-        Field(name="path", help="What the keys start with, literally; empty: all keys."),
+        Field(name="path", only="import", help="What the keys start with, literally; empty: all keys."),
+        Field(name="path", only="export", help="What the keys written start with, literally."),
         Field(name="host", trim=True, check="host", help="Name or address of the server; empty: localhost."),
         Field(name="port", trim=True, check="port", help="Port of the server; empty: 6379."),
         Field(name="password", secret=True, help="Password of the server."),
-        REGEX,
+        *REGEX,
         Field(
             name="use_blob_urls",
             kind="flag",
             default=False,
+            only="import",
+            inert=True,
             help="Has no meaning here: values are always JSON, JSONL or Parquet files of tasks.",
         ),
-        Field(name="db", kind="integer", default=1, help="Number of the database."),
+        BLOB_URLS_EXPORT,
+        Field(name="db", label="Database", kind="integer", default=1, only="import", help="Number of the database."),
+        Field(name="db", label="Database", kind="integer", default=2, only="export", help="Number of the database."),
+        *TARGET,
     ),
 )
 
@@ -209,10 +185,11 @@ LOCAL_FILES = Provider(
     basename_filter=True,
     fields=(
         *COMMON,
-        Field(name="path", trim=True, help="Absolute path of a folder below LOCAL_FILES_DOCUMENT_ROOT."),
-        REGEX,
-        BLOB_URLS,
+        Field(name="path", trim=True, needed=True, help="Absolute path of a folder below LOCAL_FILES_DOCUMENT_ROOT."),
+        *REGEX,
+        *BLOB_URLS,
         RECURSIVE,
+        *TARGET,
     ),
 )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import re2
 
 from shared.errors import InvalidInputError
-from shared.model.providers import PROVIDERS, Check, Field, Provider
+from shared.model import targets
+from shared.model.fields import Check, Direction, Field
+from shared.model.providers import PROVIDERS, Provider
 
 Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
 
@@ -29,10 +31,11 @@ HOST_NAME = re.compile(r"[a-zA-Z0-9._:\-]{1,255}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """An import storage. `config` holds the public settings of its type; `secrets` is encrypted."""
+    """A storage. `config` holds the public settings of its type and direction; `secrets` is encrypted."""
 
     id: int
     type: str
+    direction: Direction = "import"
     project: int
     created_at: float
     config: Mapping[str, Any]
@@ -59,15 +62,24 @@ class Storage:
 
     @property
     def shape(self) -> str:
-        """Fingerprint of what is taken from the bucket, and how."""
+        """Fingerprint of what is taken from the bucket or written to it, and how."""
+        if self.direction == "export":
+            names: tuple[str, ...] = (
+                self.provider.prefix,
+                "export_format",
+                "key_template",
+                "can_delete_objects",
+                "manifest",
+            )
+            return _fingerprint(*(self.config.get(name) for name in names))
         names = (self.provider.prefix, "regex_filter", "recursive_scan", "use_blob_urls")
         return _fingerprint(*(self.config.get(name) for name in names), PARSER_VERSION)
 
     @property
     def prefix(self) -> str:
-        """What keys must start with."""
+        """What keys must start with, and those of a target do."""
         given: str | None = self.config.get(self.provider.prefix)
-        if self.provider.prefix not in {field.name for field in self.provider.fields}:
+        if self.provider.prefix not in {field.name for field in self.provider.fields_of(self.direction)}:
             return ""
         return listing_prefix(given) if self.provider.folders else given or ""
 
@@ -138,14 +150,17 @@ def compile_filter(pattern: str) -> Callable[[str], object]:
     return match
 
 
-def clean(provider: Provider, given: Mapping[str, Any], *, partial: bool) -> dict[str, Any]:
+def clean(
+    provider: Provider, given: Mapping[str, Any], *, partial: bool, direction: Direction = "import"
+) -> dict[str, Any]:
     """The fields of a request that the provider knows, checked and converted; unknown names are ignored.
 
     `partial`: only the given ones; otherwise defaults fill the rest. Raises `InvalidInputError` naming every bad field.
     """
     values: dict[str, Any] = {}
     problems: dict[str, list[str]] = {}
-    for field in provider.fields:
+    known = provider.fields_of(direction)
+    for field in known:
         if field.name not in given:
             if not partial:
                 values[field.name] = field.default
@@ -154,7 +169,7 @@ def clean(provider: Provider, given: Mapping[str, Any], *, partial: bool) -> dic
             values[field.name] = _convert(field, given[field.name])
         except ValueError as error:
             problems[field.name] = [str(error)]
-    _check(provider, values, problems)
+    _check(known, values, problems)
     if problems:
         raise InvalidInputError(fields=problems)
     return values
@@ -185,6 +200,11 @@ def _convert(field: Field, value: Any) -> Any:
         if int(value) > field.maximum:
             raise ValueError(f"Ensure this value is less than or equal to {field.maximum}.")
         return int(value)
+    if field.kind == "choice":
+        options = [option for option, _ in field.options]
+        if value in options:
+            return value
+        raise ValueError(f"Not a valid choice: write one of {', '.join(options)}.")
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -202,13 +222,20 @@ def _convert(field: Field, value: Any) -> Any:
     return text.strip() if field.trim else text
 
 
-def _check(provider: Provider, values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
+def check_together(storage: Storage) -> None:
+    """Refuses settings that are right by themselves but not with the others. Raises `InvalidInputError`."""
+    template = storage.config.get("key_template")
+    if template and (problem := targets.template_problem(template, storage.config["export_format"])):
+        raise InvalidInputError.of("key_template", problem)
+
+
+def _check(known: Sequence[Field], values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     if values.get("regex_filter"):
         try:
             compile_filter(values["regex_filter"])
         except InvalidInputError as error:
             problems.update(error.fields)
-    for field in provider.fields:
+    for field in known:
         if field.check and (text := values.get(field.name)) and (problem := CHECKS[field.check](text)):
             problems[field.name] = [problem]
 

@@ -29,7 +29,7 @@ def _decode_storage(id: str, data: Mapping[str, Any]) -> Storage:  # noqa: A002
 
 
 class Storages(Collection[Storage]):
-    """Import storages of every type; ids are unique over all types."""
+    """Storages of every type and direction; ids are unique over all of them."""
 
     def __init__(self, documents: DocumentStore) -> None:
         super().__init__(documents, "storages", _encode_storage, _decode_storage)

@@ -6,20 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import BucketNotFoundError, CredentialsError, InvalidInputError, PrefixEmptyError, StoreError
+from shared.model.fields import Direction
 from shared.model.project import Project
 from shared.model.providers import Provider
-from shared.model.storage import Storage, clean, identity_of
+from shared.model.storage import Storage, check_together, clean, identity_of
 from shared.model.user import User
 from shared.records.collection import Stored
 from shared.services.context import Context
 from shared.services.secrets import masked
 
 NON_FIELD = "non_field_errors"
-LABELS = frozenset({"title", "description", "synchronizable", "presign", "presign_ttl"})
+LABELS = frozenset(
+    {
+        *("title", "description", "synchronizable", "presign", "presign_ttl"),
+        *("can_delete_objects", "export_format", "key_template", "manifest"),
+    }
+)
 """Edits of these alone need no look into the bucket."""
 
 
-def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> Storage:
+def new_draft(
+    ctx: Context, provider: Provider, given: Mapping[str, Any], direction: Direction = "import", *, user: User
+) -> Storage:
     """A storage, without an id yet, of the fields of a request. Raises `InvalidInputError` naming every bad field."""
     problems: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
@@ -30,22 +38,25 @@ def new_draft(ctx: Context, provider: Provider, given: Mapping[str, Any], *, use
     except InvalidInputError as error:
         problems |= error.fields
     try:
-        values = clean(provider, given, partial=False)
+        values = clean(provider, given, partial=False, direction=direction)
     except InvalidInputError as error:
         problems |= error.fields
     if problems:
         raise InvalidInputError(fields=problems)
     secrets = {name: values.pop(name) or "" for name in provider.secrets}
     values |= identity_of(provider, secrets)
-    return Storage(
+    draft = Storage(
         id=0,
         type=provider.type,
+        direction=direction,
         project=project,
         created_at=ctx.clock(),
         config=values,
         secrets=ctx.vault.seal(secrets),
         meta={},
     )
+    check_together(draft)
+    return draft
 
 
 def edited(
@@ -59,12 +70,13 @@ def edited(
     provider = before.provider
     if "project" in given and project_number(given) != before.project:
         raise InvalidInputError.of("project", "A storage can't move to another project: create one there instead.")
-    values = clean(provider, given, partial=partial)
+    values = clean(provider, given, partial=partial, direction=before.direction)
     new = {
         name: values.pop(name) or "" for name in provider.secrets if name in given and (given[name] or not blank_keeps)
     }
     config = {name: value for name, value in values.items() if name not in provider.secrets}
     after = replace(before, config={**before.config, **config})
+    check_together(after)
     moved = [name for name in provider.hosts if _host(before.config.get(name)) != _host(after.config.get(name))]
     old = _opened(ctx, before.secrets, lenient=bool(new)) if new or moved else {}
     moved += [name for name in provider.hosts if name in new and old and _host(new[name]) != _host(old.get(name))]
@@ -84,12 +96,13 @@ def edited(
 def check(ctx: Context, draft: Storage) -> None:
     """Opens the bucket and looks for an object under the prefix. Raises `InvalidInputError` with what a person can do.
 
-    A storage without a bucket yet is not looked at.
+    A storage without a bucket yet is not looked at, and a target's prefix needs no object yet.
     """
     if draft.provider.bucket and not draft.config.get(draft.provider.bucket):
         return
+    need_object = draft.direction == "import" and bool(draft.prefix) and draft.provider.folders
     try:
-        ctx.open_store(draft).check(draft.prefix, need_object=bool(draft.prefix) and draft.provider.folders)
+        ctx.open_store(draft).check(draft.prefix, need_object=need_object)
     except (BucketNotFoundError, PrefixEmptyError) as error:
         raise InvalidInputError.of(NON_FIELD, error.message) from None  # nothing that a provider says could add to it
     except StoreError as error:

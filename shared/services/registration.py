@@ -11,9 +11,11 @@ from shared.errors import (
     InvalidInputError,
     NotFoundError,
     NotSynchronizableError,
+    QueueUnavailableError,
 )
 from shared.log import logger
 from shared.model.chunk import Chunk
+from shared.model.fields import Direction
 from shared.model.providers import PROVIDERS, Provider
 from shared.model.run import Ending, Gate
 from shared.model.storage import Storage
@@ -21,7 +23,7 @@ from shared.model.user import User
 from shared.ports import Delete, Update, Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
-from shared.services import connecting, runs, status
+from shared.services import connecting, exporting, runs, status
 from shared.services.context import Context
 from shared.services.trash import trash, trash_of_gates
 
@@ -38,9 +40,14 @@ def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
     return PROVIDERS[type]
 
 
-def create(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> Storage:
-    """Adds a storage to a project of the user, after a look into its bucket. Raises `InvalidInputError`."""
-    draft = connecting.new_draft(ctx, provider, given, user=user)
+def create(
+    ctx: Context, provider: Provider, given: Mapping[str, Any], direction: Direction = "import", *, user: User
+) -> Storage:
+    """Adds a storage to a project of the user, after a look into its bucket. A target starts a full sync.
+
+    Raises `InvalidInputError`.
+    """
+    draft = connecting.new_draft(ctx, provider, given, direction, user=user)
     connecting.check(ctx, draft)
     storage = replace(draft, id=next_id(ctx.documents, "storages"))
     gate = Gate(
@@ -70,27 +77,40 @@ def create(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: 
             if ctx.storages.get(storage.id) is None:
                 continue
         logger.info("storage created", action="storage.create", storage=storage.id, project=storage.project)
+        _first_sync(ctx, storage)
         return storage
     raise CommitRefusedError(f"project {storage.project} is being changed by others; try again")
 
 
-def find(ctx: Context, provider: Provider, number: int, *, user: User) -> Storage:
+def find(ctx: Context, provider: Provider, number: int, direction: Direction = "import", *, user: User) -> Storage:
     """A storage as it is stored, if the user may see it. Raises `NotFoundError`, else and for an unknown one alike."""
-    storage = _stored(ctx, provider, number).value
+    storage = _stored(ctx, provider, number, direction).value
     if not user.may_see(storage.project):
-        raise _unknown(provider, number)
+        raise _unknown(provider, number, direction)
     return storage
 
 
-def get(ctx: Context, provider: Provider, number: int) -> Storage:
+def _first_sync(ctx: Context, storage: Storage) -> None:
+    """Starts the first sync of a new target, if it can have one."""
+    bucket = storage.provider.bucket
+    ready = storage.config.get("synchronizable", True) and (not bucket or storage.config.get(bucket))
+    if storage.direction != "export" or not ready or not ctx.settings.sync_on_target_storage_creation:
+        return
+    try:
+        exporting.start(ctx, storage.id)
+    except QueueUnavailableError as error:  # the run is there, and the sweep sends its messages
+        logger.warning("queue unavailable", action="storage.sync", storage=storage.id, reason=str(error))
+
+
+def get(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> Storage:
     """A storage, after its run under way was looked after. Raises `NotFoundError`."""
     status.ensure_status(ctx, number)
-    return _stored(ctx, provider, number).value
+    return _stored(ctx, provider, number, direction).value
 
 
-def of_project(ctx: Context, project: int) -> list[Storage]:
-    """All storages of a project, by type and id, after their runs were looked after."""
-    numbers = [stored.value.id for stored in ctx.storages.of_project(project)]
+def of_project(ctx: Context, project: int, direction: Direction = "import") -> list[Storage]:
+    """All storages of a project and direction, by type and id, after their runs were looked after."""
+    numbers = [it.value.id for it in ctx.storages.of_project(project) if it.value.direction == direction]
     for number in numbers:
         status.ensure_status(ctx, number)
     types = list(PROVIDERS)
@@ -98,35 +118,58 @@ def of_project(ctx: Context, project: int) -> list[Storage]:
     return sorted(found, key=lambda storage: (types.index(storage.type), storage.id))
 
 
-def validate(ctx: Context, provider: Provider, given: Mapping[str, Any], *, user: User) -> None:
-    """Checks fields and connection as `create` would, and writes nothing. Raises `InvalidInputError`.
+def draft_of(
+    ctx: Context, provider: Provider, given: Mapping[str, Any], direction: Direction = "import", *, user: User
+) -> Storage:
+    """The storage that a request describes, which is not stored. Raises `NotFoundError`, `InvalidInputError`.
 
     With an `id`, what is not given is taken from that storage, credentials also where they are empty.
     """
     number = given.get("id")
     if number in (None, ""):
-        connecting.check(ctx, connecting.new_draft(ctx, provider, given, user=user))
-        return
+        return connecting.new_draft(ctx, provider, given, direction, user=user)
     connecting.project_of(ctx, connecting.project_number(given), user=user)
     if isinstance(number, bool) or not re.fullmatch(r"[0-9]{1,18}", str(number)):
         raise InvalidInputError.of("id", "A valid integer is required.")
-    before = find(ctx, provider, int(str(number)), user=user)
-    connecting.check(ctx, connecting.edited(ctx, before, given, partial=True, blank_keeps=True))
+    before = find(ctx, provider, int(str(number)), direction, user=user)
+    return connecting.edited(ctx, before, given, partial=True, blank_keeps=True)
 
 
-def sync(ctx: Context, provider: Provider, number: int) -> Storage:
+def validate(
+    ctx: Context, provider: Provider, given: Mapping[str, Any], direction: Direction = "import", *, user: User
+) -> None:
+    """Checks fields and connection of `draft_of` as `create` would, and writes nothing."""
+    connecting.check(ctx, draft_of(ctx, provider, given, direction, user=user))
+
+
+def sync(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> Storage:
     """Starts a sync, or leaves the one under way alone. A bad connection is for the run to report.
 
     Raises `NotFoundError`, `NotSynchronizableError`.
     """
-    storage = get(ctx, provider, number)
+    storage = get(ctx, provider, number, direction)
     if not storage.config.get("synchronizable", True):
         raise NotSynchronizableError(f"Storage {number} is not synchronizable")
-    runs.start_run(ctx, number)
-    return _stored(ctx, provider, number).value
+    _start(ctx, storage)
+    return _stored(ctx, provider, number, direction).value
 
 
-def update(ctx: Context, provider: Provider, number: int, given: Mapping[str, Any], *, partial: bool) -> Storage:
+def _start(ctx: Context, storage: Storage) -> None:
+    if storage.direction == "export":
+        exporting.start(ctx, storage.id)
+    else:
+        runs.start_run(ctx, storage.id)
+
+
+def update(
+    ctx: Context,
+    provider: Provider,
+    number: int,
+    given: Mapping[str, Any],
+    *,
+    partial: bool,
+    direction: Direction = "import",
+) -> Storage:
     """Edits the settings. Raises `NotFoundError`, `InvalidInputError`.
 
     A run under way goes on with new labels, but is ended by a change of what is taken from where, and started anew.
@@ -135,9 +178,9 @@ def update(ctx: Context, provider: Provider, number: int, given: Mapping[str, An
     checked: Storage | None = None
     restart = False
     for _ in range(RETRIES):
-        stored, gate = _stored(ctx, provider, number), ctx.gates.get(number)
+        stored, gate = _stored(ctx, provider, number, direction), ctx.gates.get(number)
         if gate is None:
-            raise _unknown(provider, number)
+            raise _unknown(provider, number, direction)
         draft = connecting.edited(ctx, stored.value, given, partial=partial)
         changed = {name for name, value in draft.config.items() if stored.value.config.get(name) != value}
         if draft.secrets != stored.value.secrets:
@@ -160,8 +203,8 @@ def update(ctx: Context, provider: Provider, number: int, given: Mapping[str, An
     else:
         raise CommitRefusedError(f"storage {number} is being changed by others; try again")
     if restart:
-        runs.start_run(ctx, number)
-    return get(ctx, provider, number)
+        _start(ctx, draft)
+    return get(ctx, provider, number, direction)
 
 
 def _edit(ctx: Context, gate: Stored[Gate], stored: Stored[Storage], draft: Storage) -> tuple[list[Write], bool]:
@@ -189,12 +232,12 @@ def _edit(ctx: Context, gate: Stored[Gate], stored: Stored[Storage], draft: Stor
     return writes + ends, True
 
 
-def delete(ctx: Context, provider: Provider, number: int) -> None:
-    """Removes a storage; its tasks stay. Raises `NotFoundError`."""
+def delete(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> None:
+    """Removes a storage; its tasks, or the objects it wrote, stay. Raises `NotFoundError`."""
     tried = False
     for _ in range(RETRIES):
         try:
-            stored = _stored(ctx, provider, number)
+            stored = _stored(ctx, provider, number, direction)
         except NotFoundError:
             if tried:
                 return  # by the commit whose answer was lost
@@ -225,15 +268,16 @@ def gone_writes(ctx: Context, gates: list[Stored[Gate]]) -> list[Write]:
     return writes
 
 
-def _stored(ctx: Context, provider: Provider, number: int) -> Stored[Storage]:
+def _stored(ctx: Context, provider: Provider, number: int, direction: Direction) -> Stored[Storage]:
     stored = ctx.storages.get(number)
-    if stored is None or stored.value.type != provider.type:
-        raise _unknown(provider, number)
+    if stored is None or (stored.value.type, stored.value.direction) != (provider.type, direction):
+        raise _unknown(provider, number, direction)
     return stored
 
 
-def _unknown(provider: Provider, number: int) -> NotFoundError:
-    return NotFoundError(f"No {provider.title} storage has the id {number}.")
+def _unknown(provider: Provider, number: int, direction: Direction) -> NotFoundError:
+    kind = "export storage" if direction == "export" else "storage"
+    return NotFoundError(f"No {provider.title} {kind} has the id {number}.")
 
 
 def _root_chunk(ctx: Context, gate: Gate) -> Chunk:

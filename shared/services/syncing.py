@@ -45,6 +45,9 @@ def work(ctx: Context, permit: Permit) -> bool:
     storage = ctx.storages.get(permit.storage)
     if storage is None:
         return True
+    if storage.value.direction == "export":
+        lanes.advance(ctx, permit, idle=True)  # a target is not to be imported; its run stays queued
+        return True
     claimer = Claimer(ctx, in_order=not storage.value.provider.lanes)
     walk: Walk | None = None
     first = True

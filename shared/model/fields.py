@@ -1,0 +1,146 @@
+"""Settings of storages as data, and those that many storage types have."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Direction = Literal["import", "export"]
+DIRECTIONS: tuple[Direction, ...] = ("import", "export")
+"""Whether objects become tasks, or annotations become objects."""
+Kind = Literal["text", "flag", "integer", "choice"]
+Check = Literal["", "bucket", "host", "port", "url"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A setting of a storage. `secret` ones are encrypted at rest and never shown."""
+
+    name: str
+    label: str = ""
+    """What people call it; "" is made of the name."""
+    kind: Kind = "text"
+    default: Any = None
+    secret: bool = False
+    help: str
+    minimum: int = 0
+    maximum: int = 32767
+    trim: bool = False
+    """Whether blanks around a text mean nothing."""
+    check: Check = ""
+    """What a text that is not empty must look like."""
+    options: tuple[tuple[Any, str], ...] = ()
+    """Values to choose from, with what they mean. A choice has no others."""
+    only: Direction | None = None
+    """None: storages of both directions have it."""
+    needed: bool = False
+    """Whether nothing can be synced before it is set; it may be set later."""
+    inert: bool = False
+    """Kept and shown, as Label Studio does, but without effect."""
+
+
+TITLE = Field(name="title", help="Name of the storage, for people.")
+DESCRIPTION = Field(name="description", help="What the storage is for.")
+SYNCHRONIZABLE = Field(name="synchronizable", kind="flag", default=True, help="Whether it can be synced.")
+REGEX = (
+    Field(
+        name="regex_filter",
+        label="File filter regex",
+        only="import",
+        help="RE2 pattern, matched from the start of the object's full key (local files: of the file's name). "
+        "Objects that do not match are left out. Empty: all objects.",
+    ),
+    Field(name="regex_filter", only="export", inert=True, help="Has no meaning for targets."),
+)
+BLOB_URLS_EXPORT = Field(
+    name="use_blob_urls", kind="flag", default=False, only="export", inert=True, help="Has no meaning for targets."
+)
+BLOB_URLS = (
+    Field(
+        name="use_blob_urls",
+        label="Import method",
+        kind="flag",
+        default=False,
+        only="import",
+        help="True: a task per object, holding its address. False: objects are JSON, JSONL or Parquet files of tasks.",
+        options=(
+            (True, "Files: a task per object"),
+            (False, "Tasks: objects are JSON, JSONL or Parquet files of tasks"),
+        ),
+    ),
+    BLOB_URLS_EXPORT,
+)
+PREFIX = (
+    Field(
+        name="prefix",
+        only="import",
+        help='Folder to sync: "img" means "img/". With a trailing "*" it is literal: "img_2024*" takes '
+        '"img_2024_01.jpg".',
+    ),
+    Field(
+        name="prefix",
+        only="export",
+        help='Folder to write into: "out" means "out/". With a trailing "*" it is literal: "out_*" writes "out_12".',
+    ),
+)
+RECURSIVE = Field(
+    name="recursive_scan",
+    label="Scan sub-folders",
+    kind="flag",
+    default=False,
+    only="import",
+    help="Whether to look into sub-folders.",
+)
+PRESIGN = (
+    Field(
+        name="presign",
+        label="Use signed URLs",
+        kind="flag",
+        default=True,
+        only="import",
+        help="Give browsers signed URLs instead of streaming through Sluice.",
+    ),
+    Field(
+        name="presign_ttl",
+        label="Life of signed URLs (minutes)",
+        kind="integer",
+        default=1,
+        minimum=1,
+        only="import",
+        help="Life of a signed URL, in minutes.",
+    ),
+)
+TARGET = (
+    Field(
+        name="can_delete_objects",
+        label="Can delete objects",
+        kind="flag",
+        only="export",
+        help="Whether an annotation that is deleted is deleted from the bucket too.",
+    ),
+    Field(
+        name="export_format",
+        kind="choice",
+        default="annotation",
+        only="export",
+        options=(("annotation", "An object per annotation"), ("task", "An object per task, with all its annotations")),
+        help="What an object holds: `annotation` or `task`.",
+    ),
+    Field(
+        name="key_template",
+        only="export",
+        help="Name of an object below the prefix, made of text, {project}, {task}, {annotation} (in annotation "
+        "format), and {year}, {month}, {day} of what is written: {task}/{annotation}.json. Empty: {annotation}, or "
+        "{task}.json in task format.",
+    ),
+    Field(
+        name="manifest",
+        kind="flag",
+        default=False,
+        only="export",
+        help="Whether a full sync ends with a list of all objects, their sizes and checksums, below the prefix in "
+        ".sluice/manifest.json.",
+    ),
+)
+"""What only targets have; all but the first are no fields of Label Studio."""
+
+COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE)
+BUCKET = Field(name="bucket", trim=True, check="bucket", needed=True, help="Name of the bucket.")
