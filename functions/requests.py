@@ -8,8 +8,9 @@ import orjson
 from fastapi import Depends, Header, Path, Query, Request
 from starlette.exceptions import HTTPException
 
-from functions.dependencies import Ctx
+from functions.dependencies import Caller, Ctx
 from shared.errors import InvalidInputError
+from shared.services import idempotency
 
 MAX_FORM_FIELDS = 1000
 
@@ -90,6 +91,15 @@ IdempotencyKey = Annotated[
         "second one.",
     ),
 ]
+
+
+def once(request: Request, ctx: Ctx, user: Caller, given: Given, key: IdempotencyKey = "") -> idempotency.Once | None:
+    """What makes a repeated request one, if its client asked for that."""
+    route = f"{request.method} {request.scope['path']}"
+    return idempotency.Once(ctx, user=user.id, route=route, key=key, body=given) if key else None
+
+
+Once = Annotated[idempotency.Once | None, Depends(once)]
 Id = Annotated[str, Path(description="A positive number.")]
 Page = Annotated[str | None, Query(description="Counts from 1.")]
 PageSize = Annotated[str | None, Query(alias="page_size", description="How many at once.")]

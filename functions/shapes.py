@@ -10,6 +10,7 @@ from shared.model.providers import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
 from shared.model.user import User
+from shared.services.previewing import Preview
 from shared.services.views import StorageInfo
 
 _INFO = ("last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta")
@@ -65,6 +66,19 @@ def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
         "last_sync": moment(info.last_sync),
     }
     return {key: known.get(key) for key in storage_keys(storage.provider, storage.direction)}
+
+
+TIMED_OUT = "... storage scan timeout reached ..."
+
+
+def preview_shape(seen: Preview) -> dict[str, Any]:
+    """The objects of a preview; a last entry that is none says that there may be more."""
+    files: list[dict[str, Any]] = [
+        {"key": info.key, "last_modified": moment(info.modified or None), "size": info.size} for info in seen.objects
+    ]
+    if seen.limit_reached or seen.timed_out:
+        files.append({"key": TIMED_OUT if seen.timed_out else None, "last_modified": None, "size": None})
+    return {"files": files}
 
 
 def project_shape(project: Project, creator: User | None, counters: Mapping[str, int]) -> dict[str, Any]:

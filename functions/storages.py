@@ -10,15 +10,16 @@ from starlette.routing import Match, Route
 from functions.access import own_storage, visible_project
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, number
+from functions.forms import form
+from functions.requests import Given, Once, number
 from functions.schemas import ERRORS, request_body
-from functions.schemas_storages import StorageType, storage_in, storage_out
-from functions.shapes import storage_shape
+from functions.schemas_storages import FormRow, PreviewOut, StorageType, storage_in, storage_out
+from functions.shapes import preview_shape, storage_shape
 from shared.errors import InvalidInputError
 from shared.model.fields import DIRECTIONS, Direction
 from shared.model.providers import PROVIDERS, Provider
 from shared.model.storage import Storage
-from shared.services import registration, status
+from shared.services import previewing, registration, status
 from shared.services.context import Context
 from shared.services.views import storage_info
 
@@ -55,6 +56,7 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
     base = f"/{provider.type}" if direction == "import" else f"/export/{provider.type}"
     name = provider.type if direction == "import" else f"export_{provider.type}"
     body, out = request_body(storage_in(provider, direction)), storage_out(provider, direction)
+    known = request_body(storage_in(provider, direction, stored=True))
     tags: Any = [TITLES[direction]]
     own = own_storage(provider, direction)
 
@@ -67,11 +69,16 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         return Json([shown(ctx, storage) for storage in found if storage.type == provider.type])
 
     @router.post(base, status_code=201, response_model=out, openapi_extra=body, name=f"create_{name}", tags=tags)
-    def create_storage(ctx: Ctx, user: Caller, given: Given) -> Json:
+    def create_storage(ctx: Ctx, user: Caller, given: Given, once: Once) -> Json:
         """Add a storage to a project, after a look into its bucket. A target starts a full sync."""
-        return Json(shown(ctx, registration.create(ctx, provider, given, direction, user=user)), 201)
+        return Json(shown(ctx, registration.create(ctx, provider, given, direction, user=user, once=once)), 201)
 
-    @router.post(f"{base}/validate", openapi_extra=body, response_class=Response, name=f"validate_{name}", tags=tags)
+    @router.get(f"{base}/form", response_model=list[FormRow], name=f"form_{name}", tags=tags)
+    def storage_form(_user: Caller) -> Json:
+        """The settings of this type as a form: rows of fields with labels, help and defaults."""
+        return Json(form(provider, direction))
+
+    @router.post(f"{base}/validate", openapi_extra=known, response_class=Response, name=f"validate_{name}", tags=tags)
     def validate_storage(ctx: Ctx, user: Caller, given: Given) -> Response:
         """Check settings and connection without saving anything.
 
@@ -110,10 +117,35 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         return Json(shown(ctx, registration.sync(ctx, provider, storage.id, direction)))
 
 
+def _add_preview(provider: Provider) -> None:
+    """The route that shows what a sync would take."""
+    body = request_body(storage_in(provider, "import", stored=True, limited=True))
+    tags: Any = [TITLES["import"]]
+
+    @router.post(
+        f"/{provider.type}/files",
+        response_model=PreviewOut,
+        openapi_extra=body,
+        name=f"files_{provider.type}",
+        tags=tags,
+    )
+    def storage_files(ctx: Ctx, user: Caller, given: Given) -> Json:
+        """Show the first objects that a sync of these settings would take, without saving anything.
+
+        With `id`, what is not given is taken from that storage. A last entry without a key says that the limit was
+        reached, one with a sentence for a key that time ran out.
+        """
+        limit = previewing.limit_of(ctx, given)
+        draft = registration.draft_of(ctx, provider, given, user=user)
+        return Json(preview_shape(previewing.preview(ctx, draft, limit)))
+
+
 for _direction in DIRECTIONS:
     _add_common(_direction)
     for _provider in PROVIDERS.values():
         _add_routes(_provider, _direction)
+for _provider in PROVIDERS.values():
+    _add_preview(_provider)
 
 
 # The lowest of these is tried first.

@@ -115,6 +115,9 @@ class Settings:
     keep_runs_days: float = 30.0
     """How long the record of an ended run is kept."""
 
+    idempotency_seconds: float = 86_400.0
+    """How long a request that is repeated under the same Idempotency-Key is known."""
+
     # Patience.
     max_tries: int = 8
     """Transient faults in a row, without progress, before a run fails (back-off 1 s, doubling to `max_backoff`)."""
@@ -128,6 +131,11 @@ class Settings:
     """Whether a new export storage starts a full sync."""
 
     # Requests.
+    preview_objects: int = 100
+    """Objects that a preview of a bucket shows where its request does not say how many."""
+    max_preview_objects: int = 1000
+    preview_seconds: float = 30.0
+    """How long a preview looks for objects."""
     max_body_bytes: int = 32 * 1024 * 1024
     page_size: int = 100
     max_page_size: int = 1000

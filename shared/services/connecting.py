@@ -103,10 +103,15 @@ def check(ctx: Context, draft: Storage) -> None:
     need_object = draft.direction == "import" and bool(draft.prefix) and draft.provider.folders
     try:
         ctx.open_store(draft).check(draft.prefix, need_object=need_object)
-    except (BucketNotFoundError, PrefixEmptyError) as error:
-        raise InvalidInputError.of(NON_FIELD, error.message) from None  # nothing that a provider says could add to it
     except StoreError as error:
-        raise InvalidInputError.of(NON_FIELD, masked(str(error), ctx.vault.open(draft.secrets))) from None
+        raise refusal(ctx, draft, error) from None
+
+
+def refusal(ctx: Context, draft: Storage, error: StoreError) -> InvalidInputError:
+    """What a bucket said, for people."""
+    if isinstance(error, BucketNotFoundError | PrefixEmptyError):
+        return InvalidInputError.of(NON_FIELD, error.message)  # nothing that a provider says could add to it
+    return InvalidInputError.of(NON_FIELD, masked(str(error), ctx.vault.open(draft.secrets)))
 
 
 def project_number(given: Mapping[str, Any]) -> int:

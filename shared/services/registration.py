@@ -25,6 +25,7 @@ from shared.records.collection import Stored
 from shared.records.storages import next_id
 from shared.services import connecting, exporting, runs, status
 from shared.services.context import Context
+from shared.services.idempotency import HEADER, Once
 from shared.services.trash import trash, trash_of_gates
 
 RETRIES = 20
@@ -41,12 +42,20 @@ def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
 
 
 def create(
-    ctx: Context, provider: Provider, given: Mapping[str, Any], direction: Direction = "import", *, user: User
+    ctx: Context,
+    provider: Provider,
+    given: Mapping[str, Any],
+    direction: Direction = "import",
+    *,
+    user: User,
+    once: Once | None = None,
 ) -> Storage:
     """Adds a storage to a project of the user, after a look into its bucket. A target starts a full sync.
 
-    Raises `InvalidInputError`.
+    The same `once` again: nothing is added, and the storage it made is returned. Raises `InvalidInputError`.
     """
+    if once and (made := once.made()) is not None:
+        return _made_before(ctx, made, user)
     draft = connecting.new_draft(ctx, provider, given, direction, user=user)
     connecting.check(ctx, draft)
     storage = replace(draft, id=next_id(ctx.documents, "storages"))
@@ -60,6 +69,8 @@ def create(
     )
     chunk = _root_chunk(ctx, gate)
     for _ in range(RETRIES):
+        if once and (made := once.made()) is not None:
+            return _made_before(ctx, made, user)
         project = connecting.project_of(ctx, storage.project, user=user)
         if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
             raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
@@ -71,6 +82,7 @@ def create(
                     ctx.chunks.create(chunk.id, chunk),
                     # Orders this commit against others like it, and against the project's deletion.
                     Update(project.ref, {"newest_storage": storage.id}, project.revision),
+                    *([once.note(storage.id)] if once else []),
                 ]
             )
         except (CommitRefusedError, CommitUnknownError):
@@ -88,6 +100,18 @@ def find(ctx: Context, provider: Provider, number: int, direction: Direction = "
     if not user.may_see(storage.project):
         raise _unknown(provider, number, direction)
     return storage
+
+
+def _made_before(ctx: Context, number: int, user: User) -> Storage:
+    """The storage that an earlier request of the same key made."""
+    stored = ctx.storages.get(number)
+    if stored is None or not user.may_see(stored.value.project):
+        raise InvalidInputError.of(
+            HEADER, f"The storage that this key made, {number}, is not there any more: take a new key."
+        )
+    if not stored.value.meta:
+        _first_sync(ctx, stored.value)  # the first request may have died in between
+    return stored.value
 
 
 def _first_sync(ctx: Context, storage: Storage) -> None:

@@ -15,7 +15,9 @@ from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.ports import Filter, Query
 from shared.records import annotations, chunks, runs, storages, tasks, uploads
-from shared.services import tokens, trash
+from shared.services import idempotency, tokens, trash
+from shared.services.context import Context
+from shared.settings import Settings
 from tests.indexes import CheckedIndexes, Declared, IndexMissingError
 
 FOR_SQLITE = {Index("chunks", ("map", "run_seq"))}
@@ -32,6 +34,10 @@ def documents(declared):
     store = SqliteDocuments(":memory:", indexes=())
     yield CheckedIndexes(store, declared)
     store.close()
+
+
+def _context(documents):
+    return Context(documents=documents, queue=None, settings=Settings(), open_store=None)
 
 
 def every_query(documents):
@@ -62,6 +68,7 @@ def every_query(documents):
     storages.Storages(documents).of_project(1)
     storages.Projects(documents).all(after=None, limit=5)
     storages.Projects(documents).count()
+    idempotency.forget(_context(documents), 5)
     tokens.admit_first(documents, "token", 1.0)
     documents.query(Query(collection=trash.COLLECTION, order=("since",)))
     for query in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
@@ -91,6 +98,7 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
         "tasks": {*_task(), *_LATER},
         "annotations": annotations.encode(Annotation(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
         "predictions": annotations.encode(Prediction(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
+        "idempotency": idempotency.Once(_context(documents), user=1, route="", key="k", body={}).note(1).data,
     }
     for collection, names in busy.items():
         exempt = {field for (of, field), orders in declared.overrides.items() if of == collection and not orders}
