@@ -19,7 +19,7 @@ from shared.errors import InvalidInputError
 from shared.model.fields import DIRECTIONS, Direction
 from shared.model.providers import PROVIDERS, Provider
 from shared.model.storage import Storage
-from shared.services import previewing, registration, status
+from shared.services import editing, previewing, registration, status
 from shared.services.context import Context
 from shared.services.views import storage_info
 
@@ -96,13 +96,13 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
     @router.patch(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"update_{name}", tags=tags)
     def update_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Edit a storage: only the given fields change. A sync of what is no longer meant starts anew."""
-        edited = registration.update(ctx, provider, storage.id, given, partial=True, direction=direction)
+        edited = editing.update(ctx, provider, storage.id, given, partial=True, direction=direction)
         return Json(shown(ctx, edited))
 
     @router.put(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"replace_{name}", tags=tags)
     def replace_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Set all fields of a storage; credentials that are not given are kept."""
-        edited = registration.update(ctx, provider, storage.id, given, partial=False, direction=direction)
+        edited = editing.update(ctx, provider, storage.id, given, partial=False, direction=direction)
         return Json(shown(ctx, edited))
 
     @router.delete(f"{base}/{{id}}", status_code=204, response_class=Response, name=f"delete_{name}", tags=tags)

@@ -1,4 +1,4 @@
-"""Storages: create, read, edit, check, delete. An edit or a deletion ends a run under way in its own commit."""
+"""Storages: create, read, check, sync, delete. Edits are in `editing`."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from shared.log import logger
 from shared.model.chunk import Chunk
 from shared.model.fields import Direction
 from shared.model.providers import PROVIDERS, Provider
-from shared.model.run import Ending, Gate
+from shared.model.run import Gate
 from shared.model.storage import Storage
 from shared.model.user import User
 from shared.ports import Delete, Update, Write
@@ -26,12 +26,11 @@ from shared.records.storages import next_id
 from shared.services import connecting, exporting, runs, status
 from shared.services.context import Context
 from shared.services.idempotency import HEADER, Once
-from shared.services.trash import trash, trash_of_gates
+from shared.services.trash import trash_of_gates
 
 RETRIES = 20
 MAX_STORAGES = 150
 """Per project: deleting it removes them all, with gates and active runs, in one commit of at most 500 writes."""
-EDITED = "The settings were changed while the sync was running; start it again."
 
 
 def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
@@ -67,7 +66,7 @@ def create(
         location=storage.location,
         shape=storage.shape,
     )
-    chunk = _root_chunk(ctx, gate)
+    chunk = root_chunk(ctx, gate)
     for _ in range(RETRIES):
         if once and (made := once.made()) is not None:
             return _made_before(ctx, made, user)
@@ -96,9 +95,9 @@ def create(
 
 def find(ctx: Context, provider: Provider, number: int, direction: Direction = "import", *, user: User) -> Storage:
     """A storage as it is stored, if the user may see it. Raises `NotFoundError`, else and for an unknown one alike."""
-    storage = _stored(ctx, provider, number, direction).value
+    storage = load(ctx, provider, number, direction).value
     if not user.may_see(storage.project):
-        raise _unknown(provider, number, direction)
+        raise unknown(provider, number, direction)
     return storage
 
 
@@ -129,7 +128,7 @@ def _first_sync(ctx: Context, storage: Storage) -> None:
 def get(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> Storage:
     """A storage, after its run under way was looked after. Raises `NotFoundError`."""
     status.ensure_status(ctx, number)
-    return _stored(ctx, provider, number, direction).value
+    return load(ctx, provider, number, direction).value
 
 
 def of_project(ctx: Context, project: int, direction: Direction = "import") -> list[Storage]:
@@ -174,86 +173,16 @@ def sync(ctx: Context, provider: Provider, number: int, direction: Direction = "
     storage = get(ctx, provider, number, direction)
     if not storage.config.get("synchronizable", True):
         raise NotSynchronizableError(f"Storage {number} is not synchronizable")
-    _start(ctx, storage)
-    return _stored(ctx, provider, number, direction).value
+    start(ctx, storage)
+    return load(ctx, provider, number, direction).value
 
 
-def _start(ctx: Context, storage: Storage) -> None:
+def start(ctx: Context, storage: Storage) -> None:
+    """Starts a sync of either direction, or leaves the one under way alone."""
     if storage.direction == "export":
         exporting.start(ctx, storage.id)
     else:
         runs.start_run(ctx, storage.id)
-
-
-def update(
-    ctx: Context,
-    provider: Provider,
-    number: int,
-    given: Mapping[str, Any],
-    *,
-    partial: bool,
-    direction: Direction = "import",
-) -> Storage:
-    """Edits the settings. Raises `NotFoundError`, `InvalidInputError`.
-
-    A run under way goes on with new labels, but is ended by a change of what is taken from where, and started anew.
-    Another location is another ledger: nothing is known of it, and the tasks made so far stay.
-    """
-    checked: Storage | None = None
-    restart = False
-    for _ in range(RETRIES):
-        stored, gate = _stored(ctx, provider, number, direction), ctx.gates.get(number)
-        if gate is None:
-            raise _unknown(provider, number, direction)
-        draft = connecting.edited(ctx, stored.value, given, partial=partial)
-        changed = {name for name, value in draft.config.items() if stored.value.config.get(name) != value}
-        if draft.secrets != stored.value.secrets:
-            changed.add("secrets")
-        labels_only = bool(changed) and changed <= connecting.LABELS
-        same = checked and (checked.config, checked.secrets) == (draft.config, draft.secrets)
-        if not labels_only and not same:
-            connecting.check(ctx, draft)
-            checked = draft
-        if not changed:
-            break
-        writes, ends = _edit(ctx, gate, stored, draft)
-        restart = restart or ends
-        try:
-            ctx.documents.commit(writes)
-        except (CommitRefusedError, CommitUnknownError):
-            continue
-        logger.info("storage edited", action="storage.edit", storage=number, fields=sorted(changed), ended_run=ends)
-        break
-    else:
-        raise CommitRefusedError(f"storage {number} is being changed by others; try again")
-    if restart:
-        _start(ctx, draft)
-    return get(ctx, provider, number, direction)
-
-
-def _edit(ctx: Context, gate: Stored[Gate], stored: Stored[Storage], draft: Storage) -> tuple[list[Write], bool]:
-    """The writes of an edit, and whether they end a run."""
-    moved = draft.location != stored.value.location
-    if not moved and draft.shape == stored.value.shape:
-        return [ctx.storages.update(stored, draft)], False
-    changes = {"location": draft.location, "shape": draft.shape}
-    writes: list[Write] = []
-    if moved:
-        changes["map"] = ctx.new_id()
-        root = _root_chunk(ctx, replace(gate.value, **changes))  # type: ignore[arg-type]  # all of them text
-        writes += [ctx.chunks.create(root.id, root), trash(ctx, maps=[gate.value.map])]
-    run = ctx.runs.get(gate.value.run) if gate.value.run else None
-    if run is None:
-        if moved:  # whatever the last sync said, it said of another bucket
-            attempts = {name: value for name, value in draft.meta.items() if name == "attempts"}
-            draft = replace(draft, status="initialized", last_sync=None, last_sync_count=None, meta=attempts)
-            draft = replace(draft, last_sync_job=None, traceback=None)
-        new_gate = replace(gate.value, run="", **changes)  # type: ignore[arg-type]
-        return [*writes, ctx.gates.update(gate, new_gate), ctx.storages.update(stored, draft)], False
-    ending = Ending(outcome="cancelled", traceback=EDITED, counts=ctx.chunks.sums(gate.value.map, gate.value.run_seq))
-    settings = {"config": draft.config, "secrets": draft.secrets}
-    ends, _ = runs.ending_writes(ctx, gate, run, stored, ending, gate_changes=changes, storage_changes=settings)
-    return writes + ends, True
 
 
 def delete(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> None:
@@ -261,7 +190,7 @@ def delete(ctx: Context, provider: Provider, number: int, direction: Direction =
     tried = False
     for _ in range(RETRIES):
         try:
-            stored = _stored(ctx, provider, number, direction)
+            stored = load(ctx, provider, number, direction)
         except NotFoundError:
             if tried:
                 return  # by the commit whose answer was lost
@@ -292,18 +221,20 @@ def gone_writes(ctx: Context, gates: list[Stored[Gate]]) -> list[Write]:
     return writes
 
 
-def _stored(ctx: Context, provider: Provider, number: int, direction: Direction) -> Stored[Storage]:
+def load(ctx: Context, provider: Provider, number: int, direction: Direction) -> Stored[Storage]:
+    """A storage with its revision. Raises `NotFoundError`, also for one of another type or direction."""
     stored = ctx.storages.get(number)
     if stored is None or (stored.value.type, stored.value.direction) != (provider.type, direction):
-        raise _unknown(provider, number, direction)
+        raise unknown(provider, number, direction)
     return stored
 
 
-def _unknown(provider: Provider, number: int, direction: Direction) -> NotFoundError:
+def unknown(provider: Provider, number: int, direction: Direction) -> NotFoundError:
+    """What is said of an id that no storage of this type and direction has."""
     kind = "export storage" if direction == "export" else "storage"
     return NotFoundError(f"No {provider.title} {kind} has the id {number}.")
 
 
-def _root_chunk(ctx: Context, gate: Gate) -> Chunk:
+def root_chunk(ctx: Context, gate: Gate) -> Chunk:
     """The one chunk of a new ledger: the whole key space."""
     return Chunk(id=ctx.new_id(), storage=gate.storage, map=gate.map, after="", until=None, start="")

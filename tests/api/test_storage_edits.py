@@ -10,7 +10,7 @@ from infra.bench.s3_process import S3Server
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.providers import PROVIDERS
 from shared.model.run import Permit
-from shared.services import registration, users
+from shared.services import editing, registration, users
 from shared.services.syncing import run_permit
 from shared.services.trash import collect_trash
 from tests.api.client import Api
@@ -59,7 +59,7 @@ def test_an_edit_of_the_shape_ends_the_run_and_starts_another(api: Api, s3: S3Se
     assert (gate.map, gate.location) == (before.map, before.location)
     assert gate.shape != before.shape
     ended = api.ctx.runs.get(job).value
-    assert (ended.active, ended.outcome, ended.traceback) == (False, "cancelled", registration.EDITED)
+    assert (ended.active, ended.outcome, ended.traceback) == (False, "cancelled", editing.EDITED)
     api.work()
     done = shown(api, storage)
     assert (done["status"], done["last_sync_count"], done["traceback"]) == ("completed", 2, None)
@@ -70,7 +70,7 @@ def test_if_nobody_starts_another_the_storage_says_what_happened(api: Api, s3: S
     sync(api, storage)
     monkeypatch.setattr("shared.services.runs.start_run", lambda *_: "")
     after = edit(api, storage, prefix="rows")
-    assert (after["status"], after["traceback"], after["prefix"]) == ("failed", registration.EDITED, "rows")
+    assert (after["status"], after["traceback"], after["prefix"]) == ("failed", editing.EDITED, "rows")
 
 
 def test_another_bucket_is_another_ledger(api: Api, s3: S3Server):

@@ -1,0 +1,46 @@
+"""Forms: every setting that has an effect, once, and never the value of a secret."""
+
+import pytest
+
+from shared.model.fields import DIRECTIONS
+from shared.model.providers import PROVIDERS
+from tests.api.client import Api
+
+KINDS = {"text": "text", "flag": "toggle", "integer": "number", "choice": "select"}
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("kind", PROVIDERS)
+def test_a_form_has_the_settings_that_have_an_effect(api: Api, kind: str, direction: str):
+    base = "/api/storages" if direction == "import" else "/api/storages/export"
+    rows = api.get(f"{base}/{kind}/form")
+    assert rows == api.get(f"{base}/{kind}/form/")
+    assert all(list(row) == ["columnCount", "fields"] and row["columnCount"] in {1, 2, 3} for row in rows)
+    shown = {field["name"]: field for row in rows for field in row["fields"]}
+    assert sum(len(row["fields"]) for row in rows) == len(shown)
+    known = {field.name: field for field in PROVIDERS[kind].fields_of(direction) if not field.inert}
+    assert set(shown) == set(known)
+    for name, field in known.items():
+        item = shown[name]
+        assert item["type"] == ("password" if field.secret else "select" if field.options else KINDS[field.kind])
+        assert item["label"][0].isupper()
+        assert "_" not in item["label"]
+        assert item["tooltip"] == field.help
+        assert item.get("value") == field.default
+        if field.secret:
+            assert "value" not in item
+
+
+def test_what_the_directions_ask_for(api: Api):
+    """Told apart by their meaning: a target asks for no filter, an import not for what is deleted."""
+    forms = [api.get(f"/api/storages{base}/s3/form") for base in ("", "/export")]
+    imports, exports = ({field["name"]: field for row in rows for field in row["fields"]} for rows in forms)
+    only = {"regex_filter", "use_blob_urls", "presign", "presign_ttl", "recursive_scan"}
+    assert imports.keys() - exports.keys() == only
+    extra = {"can_delete_objects", "export_format", "key_template", "manifest", "aws_sse_kms_key_id"}
+    assert exports.keys() - imports.keys() == extra
+    assert [name for name, field in imports.items() if field["required"]] == ["bucket"]
+    assert [option["value"] for option in imports["use_blob_urls"]["options"]] == [True, False]
+    assert [option["value"] for option in exports["export_format"]["options"]] == ["annotation", "task"]
+    assert (imports["presign_ttl"]["min"], imports["presign_ttl"]["max"]) == (1, 32767)
+    assert imports["aws_access_key_id"]["label"] == "AWS access key ID"

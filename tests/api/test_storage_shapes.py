@@ -1,0 +1,121 @@
+"""A fresh storage of each type and direction: every key in its order, every default, no secret."""
+
+from typing import Any
+
+import pytest
+
+from shared.model.fields import DIRECTIONS
+from shared.model.providers import PROVIDERS
+from tests.api.buckets import Place, gcs_process, place, settings
+from tests.api.client import Api, words
+from tests.emulators_buckets import azure_emulator, redis_emulator
+
+__all__ = ["azure_emulator", "gcs_process", "place", "redis_emulator", "settings"]
+
+INFO = "last_sync last_sync_count last_sync_job status traceback meta title description created_at"
+KEYS = {
+    ("s3", "import"): f"id type synchronizable presign {INFO} bucket prefix regex_filter use_blob_urls "
+    "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project",
+    ("s3", "export"): f"id type synchronizable {INFO} can_delete_objects bucket prefix regex_filter use_blob_urls "
+    "aws_sse_kms_key_id region_name s3_endpoint project export_format key_template manifest",
+    ("gcs", "import"): "id type synchronizable presign bucket prefix regex_filter use_blob_urls google_project_id "
+    f"{INFO} presign_ttl recursive_scan project",
+    ("gcs", "export"): "id type synchronizable bucket prefix regex_filter use_blob_urls google_project_id "
+    f"{INFO} can_delete_objects project export_format key_template manifest",
+    ("azure", "import"): "id type synchronizable presign container prefix regex_filter use_blob_urls azure_endpoint "
+    f"{INFO} presign_ttl recursive_scan project",
+    ("azure", "export"): "id type synchronizable container prefix regex_filter use_blob_urls azure_endpoint "
+    f"{INFO} can_delete_objects project export_format key_template manifest",
+    ("redis", "import"): f"id type synchronizable path host port regex_filter use_blob_urls {INFO} db project",
+    ("redis", "export"): f"id type synchronizable path host port regex_filter use_blob_urls {INFO} "
+    "can_delete_objects db project export_format key_template manifest",
+    ("localfiles", "import"): f"id type synchronizable path regex_filter use_blob_urls {INFO} recursive_scan project",
+    ("localfiles", "export"): f"id type synchronizable path regex_filter use_blob_urls {INFO} can_delete_objects "
+    "project export_format key_template manifest",
+}
+DEFAULTS: dict[str, Any] = {
+    "synchronizable": True,
+    "presign": True,
+    "presign_ttl": 1,
+    "recursive_scan": False,
+    "use_blob_urls": False,
+    "can_delete_objects": None,
+    "export_format": "annotation",
+    "manifest": False,
+    "last_sync": None,
+    "last_sync_count": None,
+    "traceback": None,
+}
+"""What is set of a new storage; all else is null."""
+
+
+def base(kind: str, direction: str) -> str:
+    return f"/api/storages/{kind}" if direction == "import" else f"/api/storages/export/{kind}"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_fresh_storage(api: Api, place: Place, direction: str):
+    project, path = api.project(), base(place.type, direction)
+    made = api.post(path, {"project": project, **place.fields}, 201)
+
+    assert list(made) == words(KEYS[place.type, direction])
+    assert (made["id"], made["type"], made["project"]) == (1, place.type, project)
+    state = {"status": "initialized", "last_sync_job": None, "meta": {}}
+    if direction == "export":  # which begins at once
+        state = {"status": "queued", "last_sync_job": made["last_sync_job"], "meta": made["meta"]}
+        assert set(made["meta"]) == {"attempts", "time_queued"}
+        assert made["meta"]["attempts"] == 1
+    known = {**DEFAULTS, **place.fields, **state}
+    rest = {name: value for name, value in made.items() if name not in {"id", "type", "project", "created_at"}}
+    assert rest == {name: known.get(name) for name in rest}
+    assert made["created_at"].endswith("Z")
+    assert api.get(f"{path}/{made['id']}") == made
+    assert api.get(f"{path}/?project={project}") == [made]
+    assert api.get(f"{base('', direction)}?project={project}") == [made]
+    assert not {field.name for field in PROVIDERS[place.type].fields if field.secret} & set(made)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_every_field_can_be_set_edited_and_reset(api: Api, place: Place, direction: str):
+    """PATCH keeps what is not given, PUT resets it; the type is in both answers."""
+    project, path = api.project(), base(place.type, direction)
+    if place.prefix:
+        place.put("in/a.json", b"{}")
+    own: dict[str, Any] = {"title": "T" * 256, "description": "D", "synchronizable": False, "regex_filter": ".*"}
+    own |= {"import": {"use_blob_urls": True}, "export": {"can_delete_objects": True, "manifest": True}}[direction]
+    if direction == "export":
+        own |= {"export_format": "task", "key_template": "{year}/{task}.json"}
+    if place.prefix:
+        own[place.prefix] = "in"
+    if direction == "import" and "presign" in KEYS[place.type, direction]:
+        own |= {"presign": False, "presign_ttl": 32767, "recursive_scan": True}
+    body = {"project": project, **place.fields, **own}
+    made = api.post(path, body, 201)
+    assert own.items() <= made.items()
+    one = f"{path}/{made['id']}"
+    assert api.call("PATCH", one, json={"title": None}) == {**made, "title": None}
+    again = api.call("PUT", one, json={"project": project, **place.fields})
+    assert list(again) == list(made)
+    assert {name: again[name] for name in own} == {
+        name: {**DEFAULTS, **place.fields, "synchronizable": True}.get(name) for name in own
+    }
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_state_is_read_only_and_bad_fields_are_named(api: Api, direction: str):
+    project, path = api.project(), base("localfiles", direction)
+    state = {"status": "completed", "last_sync": "2020-01-01T00:00:00Z", "last_sync_count": 7, "traceback": "x"}
+    state |= {"last_sync_job": "j", "meta": None, "id": 77, "type": "s3", "created_at": "2020-01-01T00:00:00Z"}
+    made = api.post(path, {**state, "project": project, "path": api.folder(), "synchronizable": False}, 201)
+    fresh = {"status": "initialized", "last_sync_count": None, "meta": {}, "type": "localfiles"}
+    assert fresh.items() <= made.items()
+    assert api.call("PATCH", f"{path}/{made['id']}", json=state) == made
+    for bad in ({"title": "x" * 257}, {"synchronizable": "perhaps"}, {"description": ["no text"]}):
+        assert list(api.call("PATCH", f"{path}/{made['id']}", 400, json=bad)["validation_errors"]) == list(bad)
+
+
+def test_types_are_the_same_five_for_both(api: Api):
+    titles = ["AWS S3", "Google Cloud Storage", "Microsoft Azure", "Redis", "Local files"]
+    types = [{"name": kind, "title": title} for kind, title in zip(PROVIDERS, titles, strict=True)]
+    assert api.get("/api/storages/types") == api.get("/api/storages/export/types/") == types
+    assert [it["name"] for it in types] == ["s3", "gcs", "azure", "redis", "localfiles"]
