@@ -124,6 +124,15 @@ def test_a_bucket_that_stops_answering_ends_with_a_sentence(
     assert len(files(api, many, limit=1000, regex_filter=".*5.jpg")) == 150
 
 
+def test_no_more_of_the_bucket_is_listed_than_is_shown(api: Api, s3: S3Server):
+    s3.fill("many", 5000)
+    secrets = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "s"}
+    many = Place("s3", {"bucket": "many", "s3_endpoint": s3.endpoint, **secrets}, print)
+    s3.reset()
+    assert len(files(api, many, limit=10)) == 11
+    assert s3.stats()["ops"]["list"] == 1
+
+
 def test_what_a_bucket_says_is_masked(api: Api, s3: S3Server):
     fields = {"bucket": "pictures", "s3_endpoint": s3.endpoint, "aws_access_key_id": "AKIDCANARY0001"}
     place = Place("s3", {**fields, "aws_secret_access_key": "canary/secret+0002"}, print)
