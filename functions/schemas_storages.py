@@ -17,7 +17,7 @@ class StorageOut(BaseModel):
     """A storage with its state; the fields of its type are there too, secrets never."""
 
     model_config = ConfigDict(extra="allow")
-    id: int
+    id: int = PydanticField(description="Id of the storage, unique over all types and both directions.")
     type: str = PydanticField(description="Name of the storage type.")
     project: int = PydanticField(description="Id of the project.")
     title: str | None = PydanticField(description="Name of the storage, for people.")
@@ -28,7 +28,7 @@ class StorageOut(BaseModel):
     last_sync_job: str | None = PydanticField(description="Id of the last sync, or of the one under way.")
     traceback: str | None = PydanticField(description="Why the last sync failed, or what of it did.")
     meta: dict[str, Any] = PydanticField(description="Times and counts of the last sync, or of the one under way.")
-    created_at: str
+    created_at: str = PydanticField(description="When the storage was made.")
 
 
 class ImportStorageOut(StorageOut):
@@ -58,16 +58,16 @@ class PreviewedFile(BaseModel):
 class PreviewOut(BaseModel):
     """The first objects that a sync would take."""
 
-    files: list[PreviewedFile]
+    files: list[PreviewedFile] = PydanticField(description="In the order of the listing.")
 
 
 class FormField(BaseModel):
     """A field of a form."""
 
     model_config = ConfigDict(extra="allow")
-    type: Literal["text", "password", "toggle", "number", "select"]
+    type: Literal["text", "password", "toggle", "number", "select"] = PydanticField(description="Kind of input.")
     name: str = PydanticField(description="The setting.")
-    label: str
+    label: str = PydanticField(description="What people call it.")
     required: bool = PydanticField(description="Whether nothing can be synced without it.")
     tooltip: str = PydanticField(description="What it means.")
 
@@ -75,15 +75,15 @@ class FormField(BaseModel):
 class FormRow(BaseModel):
     """Fields that stand side by side."""
 
-    columnCount: int  # noqa: N815  the API's name
-    fields: list[FormField]
+    columnCount: int = PydanticField(description="How many stand side by side.")  # noqa: N815  the API's name
+    fields: list[FormField] = PydanticField(description="In the order in which they are shown.")
 
 
 class StorageType(BaseModel):
     """A storage type."""
 
-    name: str
-    title: str
+    name: str = PydanticField(description="As it stands in paths.")
+    title: str = PydanticField(description="For people.")
 
 
 def storage_in(

@@ -56,8 +56,10 @@ def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Sett
     ask = Listener(api)
     project = api.project()
     body = {"project": project, "bucket": "pictures", "prefix": "img", "s3_endpoint": s3.endpoint, **CANARIES}
-    for path in ("", "validate"):
-        ask("POST", f"/api/storages/s3/{path}", json=body)
+    key = {"Idempotency-Key": CANARIES["aws_session_token"]}
+    for path in ("s3/", "s3/validate", "s3/files", "export/s3/validate", "export/s3", "export/s3"):
+        assert ask("POST", f"/api/storages/{path}", json=body, headers=key) in (200, 201)
+    goal = api.get(f"/api/storages/export/s3?project={project}")[0]["id"]
     storage = api.get(f"/api/storages/s3?project={project}")[0]["id"]
     one = f"/api/storages/s3/{storage}"
     wrong: list[dict[str, Any]] = [
@@ -76,10 +78,15 @@ def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Sett
     for rule in ({"status": 403}, {"status": 500}, {"status": 400}, {"action": "reset"}):
         s3.faults({"action": "status", "op": "list", **rule})
         ask("POST", "/api/storages/s3/validate", json={"id": storage, **body})
+        ask("POST", "/api/storages/s3/files", json={"id": storage, **body})
+        ask("PATCH", f"/api/storages/export/s3/{goal}", json={"prefix": "rows"})
         ask("PATCH", one, json={"prefix": "rows"})
     s3.faults()
     ask("GET", one)
     ask("GET", f"/api/storages/?project={project}")
+    ask("GET", f"/api/storages/export?project={project}")
+    ask("GET", f"/api/storages/export/s3/{goal}")
+    ask("GET", "/api/storages/export/s3/form")
     ask("PUT", one, json=body)
     ask("POST", f"{one}/sync")
     s3.access("SOMEBODYELSE")
