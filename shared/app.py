@@ -12,7 +12,7 @@ from shared.adapters.queues.inprocess import Delivery, InProcessQueue
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
-from shared.services.context import QUEUES, SYNC_CHUNK, Context
+from shared.services.context import DELIVER_WEBHOOK, QUEUES, SYNC_CHUNK, Context
 from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
 from shared.settings import PRIVATE_MARK, Settings
@@ -97,7 +97,7 @@ def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
         project=settings.google_project,
         location=settings.google_location,
         queues=QUEUES,
-        target_urls={SYNC_CHUNK: settings.sync_chunk_url},
+        target_urls={SYNC_CHUNK: settings.sync_chunk_url, DELIVER_WEBHOOK: settings.deliver_webhook_url},
         service_account=settings.caller_service_account,
         audience=settings.caller_audience,
         prefix=settings.queue_prefix,

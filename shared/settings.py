@@ -64,6 +64,7 @@ class Settings:
     sync_chunk_url: str = ""
     """Where the function is; also the audience of tokens for it."""
     sweep_url: str = ""
+    deliver_webhook_url: str = ""
     caller_service_account: str = ""
     """The account whose tokens the queue sends, and whom the functions let in."""
     queue_prefix: str = "sluice"
@@ -129,6 +130,18 @@ class Settings:
 
     sync_on_target_storage_creation: bool = True
     """Whether a new export storage starts a full sync."""
+
+    # Webhooks.
+    max_webhooks: int = 10
+    """Of a project, and of all projects: each adds a write to the commits that it is told of. Beyond 20, the
+    deletion of a project with many storages does not fit into a commit."""
+    webhook_timeout: float = 10.0
+    """Seconds in which a receiver has to answer, all in all."""
+    webhook_max_attempts: int = 10
+    webhook_bytes: int = 4 * 1024 * 1024
+    """Size of tasks or annotations in one delivery; what is larger is split, unless it is a single one."""
+    webhook_allow_private: bool = False
+    """Lets webhooks have addresses that only this network reaches. Never where users are not to be trusted with it."""
 
     # Requests.
     preview_objects: int = 100

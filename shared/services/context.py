@@ -21,14 +21,18 @@ from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
 from shared.records.uploads import Uploads
 from shared.records.users import Tokens, Users
+from shared.records.webhooks import Outbox, Webhooks
 from shared.services.secrets import Vault
 from shared.settings import Settings
 
 QUEUE_RUNS = "runs"
 QUEUE_EVENTS = "events"
-QUEUES = (QUEUE_RUNS, QUEUE_EVENTS)
+QUEUE_WEBHOOKS = "webhooks"
+QUEUES = (QUEUE_RUNS, QUEUE_EVENTS, QUEUE_WEBHOOKS)
 SYNC_CHUNK = "sync_chunk"
 """The function that permits are sent to."""
+DELIVER_WEBHOOK = "deliver_webhook"
+"""The function that is told which item of the outbox to deliver."""
 
 
 def _new_id() -> str:
@@ -74,6 +78,8 @@ class Context:
     annotations: Parts[Annotation] = field(init=False)
     predictions: Parts[Prediction] = field(init=False)
     uploads: Uploads = field(init=False)
+    webhooks: Webhooks = field(init=False)
+    outbox: Outbox = field(init=False)
 
     def out_of_time(self, deadline: float) -> bool:
         """Whether work has to stop at the next boundary."""
@@ -94,3 +100,5 @@ class Context:
         self.annotations = annotations(self.documents)
         self.predictions = predictions(self.documents)
         self.uploads = Uploads(self.documents)
+        self.webhooks = Webhooks(self.documents)
+        self.outbox = Outbox(self.documents)

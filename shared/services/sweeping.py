@@ -6,12 +6,13 @@ Order matters: enqueue what is owed, finalise what can be, wake what lies unowne
 from shared.errors import SluiceError
 from shared.log import logger
 from shared.ports import Delete
-from shared.services import hints, idempotency, lanes, status
+from shared.services import hints, idempotency, lanes, outbox, status
 from shared.services.context import Context
 from shared.services.trash import collect_trash
 
 MAX_RUNS = 200
 MAX_WAKES = 200
+MAX_DELIVERIES = 200
 MAX_TRASH = 2000
 MAX_OLD_RUNS = 50
 MAX_OLD_UPLOADS = 200
@@ -31,6 +32,7 @@ def sweep(ctx: Context) -> None:
             break
         after = (page[-1].value.id,)
     _wake(ctx)
+    outbox.wake_overdue(ctx, MAX_DELIVERIES)
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)

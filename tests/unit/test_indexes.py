@@ -13,8 +13,9 @@ from shared.model.chunk import Chunk
 from shared.model.project import Project
 from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
+from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
-from shared.records import annotations, chunks, runs, storages, tasks, uploads
+from shared.records import annotations, chunks, runs, storages, tasks, uploads, webhooks
 from shared.services import idempotency, tokens, trash
 from shared.services.context import Context
 from shared.settings import Settings
@@ -69,6 +70,9 @@ def every_query(documents):
     storages.Projects(documents).all(after=None, limit=5)
     storages.Projects(documents).count()
     idempotency.forget(_context(documents), 5)
+    webhooks.Webhooks(documents).of(1)
+    webhooks.Webhooks(documents).all()
+    webhooks.Outbox(documents).overdue(1.0, 5)
     tokens.admit_first(documents, "token", 1.0)
     documents.query(Query(collection=trash.COLLECTION, order=("since",)))
     for query in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
@@ -91,6 +95,9 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
         "lanes": runs._encode(Lane(id="1", run="", storage=1, number=0, quiet_since=0.0)),
         "hints": runs._encode(
             Hint(id="1", storage=1, map="m", dirty=True, ticket=1, after="", until=None, since=1.0),
+        ),
+        "outbox": webhooks._encode_item(
+            OutboxItem(id="i", webhook=1, project=1, action="", ids=(), since=1.0, due=1.0)
         ),
         "runs": runs.Runs._to_fields(
             Run(id="r", storage=1, project=1, seq=1, trigger="api", lanes=1, attempts=1, time_queued=1.0)
@@ -122,8 +129,14 @@ def test_what_is_opaque_or_long_is_not_indexed(declared):
     storage = storages._encode_storage(
         Storage(id=1, type="s3", project=1, created_at=0, config={}, secrets=b"", meta={})
     )
-    opaque = {("storages", name) for name, value in storage.items() if isinstance(value, bytes)}
-    long = {("storages", "traceback"), ("runs", "traceback"), ("chunks", "errors")}
+    webhook = webhooks._encode_webhook(Webhook(id=1, project=None, sealed=b"", created_at=0.0, updated_at=0.0))
+    opaque = {
+        (collection, name)
+        for collection, document in (("storages", storage), ("webhooks", webhook))
+        for name, value in document.items()
+        if isinstance(value, bytes)
+    }
+    long = {("storages", "traceback"), ("webhooks", "last_error"), ("runs", "traceback"), ("chunks", "errors")}
     long |= {("projects", name) for name in ("label_config", "description", "expert_instruction")}
     assert {name for of, name in long if of == "projects"} <= set(Project.__slots__)
     assert not [key for key in opaque | long if declared.overrides.get(key, {"?"})]
