@@ -1,7 +1,8 @@
 """The functions that are deployed."""
 
 from functions.api import api
+from functions.deliver_webhook import deliver_webhook
 from functions.sweep import sweep
 from functions.sync_chunk import sync_chunk
 
-__all__ = ["api", "sweep", "sync_chunk"]
+__all__ = ["api", "deliver_webhook", "sweep", "sync_chunk"]

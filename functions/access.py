@@ -1,4 +1,4 @@
-"""The gate: a route is given the project, task or storage that its path names only if the caller may see it.
+"""The gate: a route is given the project, task, storage or webhook that its path names only if the caller may see it.
 
 What they may not see answers exactly as what does not exist. A route that takes its object from here can't forget to
 ask; ids in bodies and queries go through `visible_project`.
@@ -18,8 +18,9 @@ from shared.model.project import Project
 from shared.model.providers import Provider
 from shared.model.storage import Storage
 from shared.model.user import User
+from shared.model.webhook import Webhook
 from shared.ports import Document
-from shared.services import annotating, predicting, projects, registration, tasks
+from shared.services import annotating, predicting, projects, registration, tasks, webhooks
 from shared.services.context import Context
 
 
@@ -78,6 +79,11 @@ def own_storage(provider: Provider, direction: Direction) -> Callable[[Context, 
     return storage_of
 
 
+def own_webhook(ctx: Ctx, user: Caller, id: Id) -> Webhook:  # noqa: A002
+    """The webhook of the path. Those of all projects are the admins'."""
+    return webhooks.find(ctx, number(id), user=user)
+
+
 def admin(user: Caller) -> User:
     """The caller, if an admin. Raises `ForbiddenError`."""
     if not user.admin:
@@ -89,4 +95,5 @@ OwnProject = Annotated[Project, Depends(own_project)]
 OwnTask = Annotated[TaskOfProject, Depends(own_task)]
 OwnAnnotation = Annotated[Annotation, Depends(own_annotation)]
 OwnPrediction = Annotated[Prediction, Depends(own_prediction)]
+OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
 Admin = Annotated[User, Depends(admin)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import annotations, errors, imports, predictions, projects, storages, tasks, users
+from functions import annotations, errors, imports, predictions, projects, storages, tasks, users, webhooks
 from shared import __version__
 from shared.services.context import Context
 from shared.services.paging import Pages
@@ -22,7 +22,7 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
     app = FastAPI(title="Sluice", version=__version__, description=DESCRIPTION, redirect_slashes=False)
     app.state.get_ctx = get_ctx
     app.state.project_pages, app.state.task_pages, app.state.selected_pages = Pages(), TaskPages(), SelectedPages()
-    for module in (projects, imports, storages, tasks, annotations, predictions, users):
+    for module in (projects, imports, storages, tasks, annotations, predictions, users, webhooks):
         app.include_router(module.router)
     app.add_middleware(Slashes)
     errors.install(app)

@@ -151,7 +151,11 @@ class Callers:
 
 @cache
 def _callers(settings: Settings, function: str) -> Callers:
-    urls = {"sync_chunk": settings.sync_chunk_url, "sweep": settings.sweep_url}
+    urls = {
+        "sync_chunk": settings.sync_chunk_url,
+        "sweep": settings.sweep_url,
+        "deliver_webhook": settings.deliver_webhook_url,
+    }
     named = [settings.caller_service_account, *settings.allowed_callers.split(",")]
     accounts = frozenset(account.strip() for account in named if account.strip())
     return Callers(

@@ -52,6 +52,8 @@ def local_settings(data_dir: str | Path, files_root: str | Path | None = None, *
         chosen["sweep_interval"] = SWEEP_INTERVAL
     if "SLUICE_SLICE_SECONDS" not in env:
         chosen["slice_seconds"] = SLICE_SECONDS
+    if "SLUICE_WEBHOOK_ALLOW_PRIVATE" not in env:
+        chosen["webhook_allow_private"] = True  # receivers run on the same laptop
     return Settings.from_env(env, **(chosen | overrides))
 
 

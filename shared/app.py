@@ -9,6 +9,7 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.opening import Stores
 from shared.adapters.queues.inprocess import Delivery, InProcessQueue
+from shared.adapters.receivers import HttpReceivers
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
@@ -62,6 +63,7 @@ def build(
         queue=queue,
         settings=settings,
         open_store=OpenStore(Stores(settings), vault),
+        receivers=HttpReceivers(allow_private=settings.webhook_allow_private, timeout=settings.webhook_timeout),
         fetchers=fetchers,
         heartbeat=HeartbeatThread,
         vault=vault,

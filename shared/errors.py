@@ -116,6 +116,17 @@ class InvalidKeyError(ObjectError):
     """This store can't hold an object of that name."""
 
 
+# What the receiver of a webhook says.
+
+
+class ReceiverError(SluiceError):
+    """The receiver of the webhook can't be reached, or did not take what it was sent."""
+
+
+class AddressRefusedError(ReceiverError):
+    """Webhooks may not be sent to this address."""
+
+
 # What the document store and the queue say.
 
 

@@ -1,4 +1,4 @@
-"""The three ports. Everything that differs between clouds and a laptop stands behind one of them.
+"""The ports. Everything that differs between clouds and a laptop, or lies outside, stands behind one of them.
 
 The docstrings are the contract: `tests/conformance` checks each sentence against every adapter.
 """
@@ -319,3 +319,23 @@ class ObjectStore(Protocol):
 
     def close(self) -> None:
         """Releases connections."""
+
+
+# --------------------------------------------------------------------------------------------- receivers
+
+
+class Receivers(Protocol):
+    """Addresses that users chose for webhooks. Texts of errors hold no more of an address than host and port."""
+
+    def check(self, url: str) -> None:
+        """Raises `AddressRefusedError` for an address that may not be posted to; one that can't be found now may."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Posts, and returns the status of the answer, which is not followed anywhere.
+
+        The address is checked again, and it is the checked one that is connected to. Bounded in time.
+
+        Raises:
+            AddressRefusedError: it may not be posted to.
+            ReceiverError: no answer came; what was sent may have arrived.
+        """

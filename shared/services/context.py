@@ -12,7 +12,7 @@ from typing import Any
 from shared.model.annotation import Annotation, Prediction
 from shared.model.run import Gate
 from shared.model.storage import Storage
-from shared.ports import DocumentStore, ObjectStore, TaskQueue
+from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
 from shared.records.annotations import Parts, annotations, predictions
 from shared.records.chunks import Chunks, Ledgers
 from shared.records.collection import Collection
@@ -48,6 +48,8 @@ class Context:
     settings: Settings
     open_store: Callable[[Storage], ObjectStore]
     """Opens the bucket of a storage; clients are cached. Raises `StoreError` where the settings can't work."""
+    receivers: Receivers
+    """Posts to the addresses of webhooks."""
     clock: Callable[[], float] = time.time
     new_id: Callable[[], str] = _new_id
     """Ids that are never used again."""
@@ -59,7 +61,7 @@ class Context:
     heartbeat: Callable[[Any], AbstractContextManager[Any]] = field(default=lambda _holding: nullcontext())
     """Keeps a holding's lease alive while the context is entered."""
     vault: Vault = field(default_factory=Vault.throwaway)
-    """Encrypts the credentials of storages; its key signs tokens too."""
+    """Encrypts the credentials of storages and the addresses of webhooks; its key signs tokens too."""
 
     stopping: bool = False
     """Set when the process is about to end: workers stop at the next batch boundary."""

@@ -8,9 +8,10 @@ from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
 from shared.log import logger
 from shared.model.project import Project, clean_project
 from shared.model.user import User
-from shared.ports import Write
+from shared.ports import Delete, Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
+from shared.services import outbox
 from shared.services.context import Context
 from shared.services.paging import Pages
 from shared.services.registration import gone_writes
@@ -25,11 +26,13 @@ def create(ctx: Context, given: Mapping[str, Any], *, user: int) -> Project:
     values = clean_project(dict(given), partial=False)
     number = next_id(ctx.documents, "projects")
     project = Project(id=number, created_at=ctx.clock(), created_by=user, **values)
+    told = outbox.writes(ctx, outbox.subscribers(ctx, number), "PROJECT_CREATED", number, [number])
     try:
-        ctx.documents.commit([ctx.projects.create(number, project)])
+        ctx.documents.commit([ctx.projects.create(number, project), *told])
     except CommitUnknownError:
         if ctx.projects.get(number) is None:
             raise
+    outbox.send(ctx, told)
     logger.info("project created", action="project.create", project=number)
     return project
 
@@ -76,10 +79,12 @@ def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
         project = replace(stored.value, **values)
         if project == stored.value:
             return project
+        told = outbox.writes(ctx, outbox.subscribers(ctx, number), "PROJECT_UPDATED", number, [number])
         try:
-            ctx.documents.commit([ctx.projects.update(stored, project)])
+            ctx.documents.commit([ctx.projects.update(stored, project), *told])
         except (CommitRefusedError, CommitUnknownError):
             continue
+        outbox.send(ctx, told)
         return project
     raise CommitRefusedError(f"project {number} is being changed by others; try again")
 
@@ -98,7 +103,7 @@ def counters(ctx: Context, project: Project) -> dict[str, int]:
 
 
 def delete(ctx: Context, number: int) -> None:
-    """Removes a project with its storages, ending their runs, in one commit; tasks and ledgers follow.
+    """Removes a project with its storages, ending their runs, and webhooks in one commit; tasks and ledgers follow.
 
     Raises `NotFoundError`.
     """
@@ -112,8 +117,11 @@ def delete(ctx: Context, number: int) -> None:
             raise
         storages = ctx.storages.of_project(number)
         gates = [gate for gate in ctx.gates.get_many([stored.value.id for stored in storages]) if gate is not None]
+        told = outbox.writes(ctx, outbox.subscribers(ctx, number), "PROJECT_DELETED", number, [number])
         writes: list[Write] = [
             project.delete,
+            *(Delete(webhook.ref, None) for webhook in ctx.webhooks.of(number)),
+            *told,
             *(stored.delete for stored in storages),
             *gone_writes(ctx, gates),
             trash_of_gates(ctx, [gate.value for gate in gates], number),
@@ -123,6 +131,7 @@ def delete(ctx: Context, number: int) -> None:
             ctx.documents.commit(writes)
         except (CommitRefusedError, CommitUnknownError):
             continue
+        outbox.send(ctx, told)
         logger.info("project deleted", action="project.delete", project=number, storages=len(storages))
         return
     raise CommitRefusedError(f"project {number} is being changed by others; try again")

@@ -14,6 +14,7 @@ from greenlet import greenlet
 
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.memory import MemoryObjects
+from shared.adapters.receivers import HttpReceivers
 from shared.model.chunk import Chunk
 from shared.model.project import Project
 from shared.model.run import Ending, Gate, Permit
@@ -87,6 +88,7 @@ class World:
             queue=SteppedQueue(self),
             settings=self.settings,
             open_store=lambda _storage: SteppedObjects(self),
+            receivers=HttpReceivers(allow_private=False, timeout=1.0),  # no webhook is made here
             clock=lambda: self.now,
             new_id=lambda: f"id{next(counter):06d}",
             rng=random.Random(7),

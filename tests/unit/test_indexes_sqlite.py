@@ -89,7 +89,7 @@ def test_records(recorder: Recorder):
 
 def test_services(recorder: Recorder):
     settings = Settings(token="t")
-    ctx = Context(documents=recorder, queue=None, settings=settings, open_store=None)  # type: ignore[arg-type]
+    ctx = Context(documents=recorder, queue=None, settings=settings, open_store=None, receivers=None)  # type: ignore[arg-type]
     tokens.admit_first(recorder, "t", 1.0)
     project = Project(id=1, title="One", created_at=1.0)
     projects.counters(ctx, project)
