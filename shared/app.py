@@ -13,13 +13,23 @@ from shared.adapters.receivers import HttpReceivers
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
-from shared.services.context import DELIVER_WEBHOOK, QUEUES, SYNC_CHUNK, Context
+from shared.services.context import (
+    DELIVER_WEBHOOK,
+    QUEUE_EVENTS,
+    QUEUE_RUNS,
+    QUEUE_WEBHOOKS,
+    QUEUES,
+    SYNC_CHUNK,
+    Context,
+)
 from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
 from shared.settings import PRIVATE_MARK, Settings
 
 INDEXES = Path(__file__).resolve().parent.parent / "infra" / "firestore.indexes.json"
-QUEUE_WORKERS = 4
+QUEUE_LIMITS = {QUEUE_RUNS: 4, QUEUE_EVENTS: 4, QUEUE_WEBHOOKS: 2}
+"""Of the embedded queue: receivers of webhooks, slow as they may be, keep no sync waiting."""
+QUEUE_WORKERS = 6
 
 Deliver = Callable[[Context, Delivery], int]
 """Calls the function that a message is for, and returns the HTTP status of its answer."""
@@ -89,7 +99,7 @@ def open_documents(settings: Settings) -> DocumentStore:
 def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
     if settings.queue == "inprocess":
         file = str(Path(settings.data_dir) / "queue.sqlite3")
-        return InProcessQueue(file, queues=QUEUES, deliver=deliver, workers=QUEUE_WORKERS)
+        return InProcessQueue(file, queues=QUEUES, deliver=deliver, workers=QUEUE_WORKERS, limits=QUEUE_LIMITS)
     if settings.queue != "cloudtasks":
         raise ValueError(f"SLUICE_QUEUE={settings.queue!r}: write inprocess or cloudtasks")
     # Imported here: a laptop starts without Google's libraries.

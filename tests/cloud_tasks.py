@@ -27,7 +27,7 @@ def calling(handler: Handler, queues: Sequence[str]) -> Iterator[CloudTasksQueue
             project="project",
             location="europe-west1",
             queues=queues,
-            target_urls={"sync_chunk": f"{url}/sync_chunk"},
+            target_urls={target: f"{url}/{target}" for target in ("sync_chunk", "deliver_webhook")},
             service_account=ACCOUNT,
             prefix=PREFIX,
             pool=POOL,

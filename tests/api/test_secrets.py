@@ -1,16 +1,11 @@
 """Secrets that were planted appear in no answer, no log line and no file."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-import structlog
-
 from infra.bench.s3_process import S3Server
-from shared.log import logger
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
@@ -21,22 +16,6 @@ CANARIES = {
     "aws_session_token": "canary-session-token-0003==",
 }
 FORMS = [*CANARIES.values(), "canary%2Fsecret", "canary-session-token", TOKEN]
-
-
-@pytest.fixture
-def log_lines() -> Iterator[io.StringIO]:
-    lines = io.StringIO()
-    before = structlog.get_config()
-    vars(logger).pop("bind", None)  # the configuration it has cached
-    structlog.configure(
-        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
-        wrapper_class=structlog.make_filtering_bound_logger(0),
-        logger_factory=structlog.PrintLoggerFactory(lines),
-        cache_logger_on_first_use=False,
-    )
-    yield lines
-    vars(logger).pop("bind", None)
-    structlog.configure(**before)
 
 
 class Listener:

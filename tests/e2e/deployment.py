@@ -19,6 +19,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from infra.emulators import HOST, Running, free_port
 from infra.emulators.cloud_tasks.oidc import Issuer
 from infra.processes import peak_memory
+from shared.services.context import QUEUES
 from tests.stack import Api
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,7 @@ class Deployment:
     def start(self, endpoint: str, keys_url: str) -> None:
         """Starts the processes, which learn of each other by their URLs."""
         env = self.env | {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
-        for target in ("sync_chunk", "sweep", "api"):
+        for target in ("sync_chunk", "deliver_webhook", "sweep", "api"):
             function = self.functions[target] = Function(target, env, self.folder)
             env |= {f"SLUICE_{target.upper()}_URL": function.url}
             function._env.update(env)
@@ -166,7 +167,7 @@ def create_queues(endpoint: str) -> None:
     """What the deployment's infrastructure code does."""
     client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(endpoint)))
     retry = RetryConfig(max_attempts=-1, min_backoff=timedelta(seconds=0.2), max_backoff=timedelta(seconds=5))
-    for kind in ("runs", "events"):
+    for kind in QUEUES:
         for number in range(POOL):
             queue = Queue(name=f"{PARENT}/queues/sluice-{kind}-{number}", retry_config=retry)
             client.create_queue(parent=PARENT, queue=queue)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from functions import sync_chunk
+from functions.runtime import deliver
 from infra import local
 from infra.bench.s3_process import s3_server
 from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
+from shared.adapters.queues.inprocess import Delivery
 from shared.app import INDEXES
 from shared.services.context import QUEUES
 from tests.cloud_tasks import calling
@@ -39,11 +40,11 @@ def store(tmp_path, request, platform):
 
 @pytest.fixture
 def queue(platform, called):
-    """Cloud Tasks, which calls the function by HTTP; None: the stack's own queue."""
+    """Cloud Tasks, which calls the functions by HTTP; None: the stack's own queue."""
     if platform == "embedded":
         yield None
         return
-    with calling(lambda _target, headers, body: sync_chunk.handle(called[0], headers, body), QUEUES) as one:
+    with calling(lambda *delivery: deliver(called[0], Delivery(*delivery)), QUEUES) as one:
         yield one
 
 

@@ -5,6 +5,7 @@ It answers as Cloud Tasks does (named messages, delays, back-off, the same heade
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ class InProcessQueue(TaskQueue, QueueControl):
     `queues`: the names that can be used. What lies in a queue that is not configured any more is still delivered.
     `deliver`: calls the target and returns the HTTP status. An exception counts as 500 and is logged; after
     KeyboardInterrupt and SystemExit, which pass through, the message stays in flight, as if the process were killed.
+    `limits`: how many messages of a queue may be executed at once, where that is less than the workers; one whose
+    targets are slow then leaves workers to the others.
     `deadline`: seconds after which an attempt without an answer is given up and the message is due again, although
     the attempt may still be running. Its answer counts only if no other attempt has begun.
     `keep_names`: seconds for which the name of a message that was delivered or purged stays used, at least.
@@ -46,6 +49,7 @@ class InProcessQueue(TaskQueue, QueueControl):
         queues: Sequence[str],
         deliver: Callable[[Delivery], int],
         workers: int = 4,
+        limits: Mapping[str, int] | None = None,
         min_backoff: float = 0.5,
         max_backoff: float = 30.0,
         deadline: float = 1800.0,
@@ -55,6 +59,7 @@ class InProcessQueue(TaskQueue, QueueControl):
         self._queues = tuple(queues)
         self._deliver = deliver
         self._workers = workers
+        self._limits = dict(limits or {})
         self._min_backoff = min_backoff
         self._max_backoff = max_backoff
         self._deadline = deadline
@@ -66,6 +71,8 @@ class InProcessQueue(TaskQueue, QueueControl):
         self._threads: list[threading.Thread] = []
         self._busy: list[int] = []
         """The threads that are delivering, one entry for each attempt."""
+        self._executing: Counter[str] = Counter()
+        """Attempts under way, by queue."""
         self._closing = False
 
     # ---- TaskQueue
@@ -142,10 +149,10 @@ class InProcessQueue(TaskQueue, QueueControl):
     def next_due(self) -> float | None:
         """When `step` will find a message next (perhaps in the past); None: not before something else happens.
 
-        For a message that is being executed, that is the end of its deadline.
+        For a message that is being executed, that is the end of its deadline. Queues at their limit don't count.
         """
         with self._changed:
-            return self._table.next_due()
+            return self._table.next_due(self._full())
 
     def wake(self) -> None:
         """Makes the workers look at the clock."""
@@ -182,7 +189,7 @@ class InProcessQueue(TaskQueue, QueueControl):
                 attempt = self._take()
                 if attempt is not None:
                     return attempt
-                due = self._table.next_due()
+                due = self._table.next_due(self._full())
                 left = _LONGEST_WAIT if due is None else due - self._clock()
                 self._changed.wait(min(max(left, 0.0), _LONGEST_WAIT))
         return None
@@ -191,12 +198,17 @@ class InProcessQueue(TaskQueue, QueueControl):
         if self._closing:
             return None
         now = self._clock()
-        attempt = self._table.take(now, now + self._deadline)
+        attempt = self._table.take(now, now + self._deadline, self._full())
         if attempt is not None:
+            self._executing[attempt.queue] += 1
             self._busy.append(threading.get_ident())
             # Another worker takes over the watch: perhaps only this one was waiting for the next due time.
             self._changed.notify()
         return attempt
+
+    def _full(self) -> list[str]:
+        """Queues of which no more may be executed now."""
+        return [queue for queue, limit in self._limits.items() if self._executing[queue] >= limit]
 
     def _execute(self, attempt: Attempt) -> None:
         try:
@@ -209,6 +221,7 @@ class InProcessQueue(TaskQueue, QueueControl):
         finally:
             with self._changed:
                 self._busy.remove(threading.get_ident())
+                self._executing[attempt.queue] -= 1
                 if self._closing:
                     self._changed.notify_all()
                 else:

@@ -4,6 +4,7 @@ A message is a row for life: waiting, being executed, and, once delivered or pur
 `due` is when it may be taken next: for a message that is being executed, that is when its attempt is given up.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ _HEAD = """
 SELECT m.id, m.dispatches, m.queue, m.name, m.target, m.body, m.due, m.responses, m.last_status
 FROM queue q JOIN message m ON m.id =
     (SELECT id FROM message WHERE queue = q.name AND gone IS NULL ORDER BY due, id LIMIT 1)
-WHERE NOT q.paused ORDER BY m.due, m.id LIMIT 1
+WHERE NOT q.paused AND q.name NOT IN (SELECT value FROM json_each(?)) ORDER BY m.due, m.id LIMIT 1
 """
 
 _TAKE = "UPDATE message SET executing = 1, dispatches = dispatches + 1, due = ? WHERE id = ?"
@@ -105,18 +106,21 @@ class MessageTable:
         insert = "INSERT INTO message (queue, name, target, body, due) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         return self._write(insert, message.queue, message.name, message.target, message.body, due) == 1
 
-    def take(self, now: float, until: float) -> Attempt | None:
-        """Takes the message that has been due the longest; after `until` it may be taken again."""
+    def take(self, now: float, until: float, leaving: Sequence[str] = ()) -> Attempt | None:
+        """Takes the message that has been due the longest; after `until` it may be taken again.
+
+        Queues of `leaving` are left alone.
+        """
         with self._transaction():
-            head = self._head()
+            head = self._head(leaving)
             if head is None or head.due > now:
                 return None
             self._write(_TAKE, until, head.id)
         return head._replace(number=head.number + 1)
 
-    def next_due(self) -> float | None:
-        """When the next message may be taken (perhaps in the past), None without any."""
-        head = self._head()
+    def next_due(self, leaving: Sequence[str] = ()) -> float | None:
+        """When the next message of other queues may be taken (perhaps in the past), None without any."""
+        head = self._head(leaving)
         return None if head is None else head.due
 
     def acknowledge(self, attempt: Attempt, now: float) -> None:
@@ -153,8 +157,8 @@ class MessageTable:
         """Closes the file; may be called twice."""
         self._db.close()
 
-    def _head(self) -> Attempt | None:
-        rows = self._read(_HEAD)
+    def _head(self, leaving: Sequence[str]) -> Attempt | None:
+        rows = self._read(_HEAD, json.dumps(leaving))
         return Attempt(*rows[0]) if rows else None
 
     def _read(self, sql: str, *values: Any) -> list[Any]:
