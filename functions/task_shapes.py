@@ -51,7 +51,7 @@ def task_shape(
         "avg_lead_time": sum(lead_times) / len(lead_times) if lead_times else None,
         "draft_exists": False,
         "updated_by": [{"user_id": number} for number in sorted({a.updated_by for a in valid if a.updated_by})],
-        "data": _data(stored["data"], project),
+        "data": task_data(document, project),
         "meta": _meta(stored),
         "created_at": moment(stored["created_at"]),
         "updated_at": moment(stored["updated_at"]),
@@ -92,7 +92,9 @@ def new_task_shape(document: Document, project: Project) -> dict[str, Any]:
     }
 
 
-def _data(stored: bytes, project: Project) -> Any:
+def task_data(document: Document, project: Project) -> Any:
+    """A task's data as people read it: what blob mode left without a name has the project's."""
+    stored = document.data["data"]
     if UNDEFINED.encode() in stored:
         return named_data(orjson.loads(stored), project.data_key)
     return orjson.Fragment(stored)

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from functions.shapes import moment, project_shape
+from functions.shapes import project_shape
+from functions.task_shapes import annotation_shape, new_task_shape, task_data
+from shared.model.annotation import Annotation
 from shared.model.project import Project
-from shared.model.task import UNDEFINED, named_data
 from shared.model.webhook import ACTIONS, OutboxItem
 from shared.ports import Document
 from shared.records import tasks
@@ -67,7 +68,7 @@ def build(ctx: Context, item: OutboxItem) -> Payload | None:
         return None
     if key == "project":
         return Payload({key: _project(ctx, project, item.project, fresh=True)}, len(item.ids))
-    return _told(ctx, item, project, _task_parts)
+    return _told(ctx, item, project, _task_parts if key == "tasks" else _annotation_parts)
 
 
 def _told(
@@ -105,6 +106,22 @@ def _task_parts(ctx: Context, project: Project, numbers: Sequence[int]) -> list[
     ]
 
 
+def _annotation_parts(ctx: Context, project: Project, numbers: Sequence[int]) -> list[Parts | None]:
+    """Annotations, each with its task. One that is gone is left out: an event of its own tells of that."""
+    found = [stored.value if stored else None for stored in ctx.annotations.get_many(numbers)]
+    wanted = list(dict.fromkeys(annotation.task for annotation in found if annotation))
+    known = dict(zip(wanted, ctx.documents.get_many([tasks.ref(number) for number in wanted]), strict=True))
+    parts: list[Parts | None] = []
+    for annotation in found:
+        task = known[annotation.task] if annotation else None
+        if annotation is None or task is None or not _lives(task, project):
+            parts.append(None)
+            continue
+        shown = {"annotation": _annotation(annotation), "task": _task(task, project)}
+        parts.append({key: orjson.dumps(value) for key, value in shown.items()})
+    return parts
+
+
 def _lives(document: Document, project: Project) -> bool:
     return not document.data.get("deleted") and document.data["project"] == project.id
 
@@ -118,30 +135,13 @@ def _project(ctx: Context, project: Project | None, number: int, *, fresh: bool 
 
 
 def _task(document: Document, project: Project) -> dict[str, Any]:
-    stored = document.data
-    data: Any = orjson.Fragment(stored["data"])
-    if UNDEFINED.encode() in stored["data"]:
-        data = named_data(orjson.loads(stored["data"]), project.data_key)
-    annotations = stored.get("total_annotations") or 0
-    return {
-        "id": int(document.ref.id),
-        "data": data,
-        "meta": orjson.Fragment(stored["meta"]) if stored.get("meta") else {},
-        "created_at": moment(stored["created_at"]),
-        "updated_at": moment(stored["updated_at"]),
-        "is_labeled": annotations >= project.maximum_annotations,
-        "allow_skip": stored.get("allow_skip", True),
-        "overlap": project.maximum_annotations,
-        "inner_id": None,
-        "total_annotations": annotations,
-        "cancelled_annotations": stored.get("cancelled_annotations") or 0,
-        "total_predictions": stored.get("total_predictions") or 0,
-        "precomputed_agreement": None,
-        "comment_count": 0,
-        "unresolved_comment_count": 0,
-        "last_comment_updated_at": None,
-        "project": project.id,
-        "updated_by": None,
-        "file_upload": None,
-        "comment_authors": [],
-    }
+    shown = new_task_shape(document, project)
+    allow_skip = document.data.get("allow_skip", True)
+    return {**shown, "data": task_data(document, project), "allow_skip": allow_skip, "precomputed_agreement": None}
+
+
+def _annotation(annotation: Annotation) -> dict[str, Any]:
+    shown = annotation_shape(annotation, {}, 0.0)
+    own = {name: value for name, value in shown.items() if name not in {"created_username", "created_ago"}}
+    count = len(orjson.loads(annotation.result))
+    return {**own, "prediction": {}, "result_count": count, "unique_id": annotation.unique_id}

@@ -11,8 +11,8 @@ from functions.errors import Json
 from functions.requests import Given, number
 from functions.schemas import ERRORS, request_body
 from functions.schemas_webhooks import WebhookAction, WebhookIn, WebhookOut
-from functions.shapes import moment
 from shared.errors import CredentialsError, InvalidInputError
+from shared.model.times import moment
 from shared.model.webhook import ACTIONS, Webhook
 from shared.services import webhooks
 from shared.services.context import Context

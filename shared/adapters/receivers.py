@@ -60,7 +60,10 @@ class HttpReceivers(Receivers):
         try:
             with Cut(connection, self._timeout):
                 connection.request("POST", target, body=body, headers=dict(headers), preload_content=False)
-                return int(connection.getresponse().status)
+                status = int(connection.getresponse().status)
+                if connection.was_cut:
+                    raise TimeoutError  # the library takes the end for that of the headers
+                return status
         except BROKEN as error:
             # Not chained: the library's errors quote the address, which may be as good as a password.
             raise ReceiverError(self._reason(place, connection, error)) from None

@@ -11,9 +11,9 @@ from shared.model.project import Project
 from shared.model.task import missing_keys
 from shared.ports import Delete, Document, Update, Value, Write
 from shared.records import tasks as records
-from shared.services import tasks
+from shared.services import outbox, tasks
 from shared.services.context import Context
-from shared.services.task_commits import Change, commit
+from shared.services.task_commits import Change, Event, commit
 
 DELETE_SECONDS = 40.0
 """How long one request deletes tasks: below the time-out of clients."""
@@ -89,7 +89,7 @@ def delete(ctx: Context, number: int) -> None:
     def decide(document: Document, _project: Project, _tried: bool) -> Change[None]:
         update, *parts = deletion(document, ctx.clock())
         assert isinstance(update, Update)  # noqa: S101
-        return Change(None, parts, update.changes)
+        return Change(None, parts, update.changes, Event("TASKS_DELETED", [number]))
 
     try:
         commit(ctx, number, decide)
@@ -129,10 +129,10 @@ def delete_all(ctx: Context, project: int) -> int:
             return removed
         if ctx.clock() > deadline:
             raise TryAgainError(f"{removed} tasks were deleted, and there are more: send the request again.")
-        removed += _delete_some(ctx, page)
+        removed += _delete_some(ctx, project, page)
 
 
-def _delete_some(ctx: Context, page: list[Document]) -> int:
+def _delete_some(ctx: Context, project: int, page: list[Document]) -> int:
     now = ctx.clock()
     writes: list[Write] = []
     taken = 0
@@ -142,12 +142,15 @@ def _delete_some(ctx: Context, page: list[Document]) -> int:
             break
         writes += mine
         taken += 1
+    numbers = [int(document.ref.id) for document in page[:taken]]
+    told = outbox.writes(ctx, outbox.subscribers(ctx, project), "TASKS_DELETED", project, numbers)
     try:
-        ctx.documents.commit(writes)
+        ctx.documents.commit([*writes, *told])
+        outbox.send(ctx, told)
     except CommitRefusedError:
         # Somebody works on one of them: one by one, so that the others don't wait for it.
-        for document in page[:taken]:
-            delete_if_there(ctx, int(document.ref.id))
+        for number in numbers:
+            delete_if_there(ctx, number)
     return taken
 
 

@@ -68,6 +68,45 @@ def test_resume_sets_every_idle_worker_to_work(tmp_path: Path) -> None:
     queue.close()
 
 
+def test_a_queue_at_its_limit_leaves_workers_to_the_others(tmp_path: Path) -> None:
+    """However many of its messages are due, and due for longer."""
+    free, most, lock = threading.Event(), [0, 0], threading.Lock()
+    both, other, all_slow = threading.Event(), threading.Event(), threading.Event()
+    served: list[str] = []
+
+    def deliver(delivery: Delivery) -> int:
+        if delivery.target == "quick":
+            other.set()
+            return 200
+        with lock:
+            most[0] += 1
+            most[1] = max(most)
+            if most[0] == 2:
+                both.set()
+        free.wait(TIMEOUT)
+        with lock:
+            most[0] -= 1
+            served.append(delivery.target)
+            if len(served) == 5:
+                all_slow.set()
+        return 200
+
+    queue = InProcessQueue(
+        str(tmp_path / "q.db"), queues=["slow", "quick"], deliver=deliver, workers=4, limits={"slow": 2}
+    )
+    for number in range(5):
+        queue.enqueue(Message("slow", f"s-{number}", "slow", b""))
+    queue.start()
+    assert both.wait(TIMEOUT)
+    queue.enqueue(Message("quick", "q", "quick", b""))
+    assert other.wait(TIMEOUT)
+    assert queue.next_due() is None  # so that an idle worker sleeps
+    free.set()
+    assert all_slow.wait(TIMEOUT)
+    assert most[1] == 2
+    queue.close()
+
+
 def test_a_name_enqueued_by_two_threads_is_accepted_once(tmp_path: Path) -> None:
     queue = opened(tmp_path, lambda delivery: 200)
     rounds = 200

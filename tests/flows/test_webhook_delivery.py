@@ -17,8 +17,8 @@ from shared.errors import InvalidInputError
 from shared.model.webhook import WebhookPermit
 from shared.ports import Update
 from shared.records.tasks import Origin, ref
-from shared.records.tasks import create as task_of
-from shared.services import delivering, outbox, projects, users, webhooks
+from shared.records.tasks import create as new_task
+from shared.services import annotating, delivering, outbox, projects, users, webhooks
 from shared.services.context import QUEUES
 from shared.services.secrets import Vault
 from tests.api.client import words
@@ -29,6 +29,11 @@ CONFIG = '<View><Image name="i" value="$image"/></View>'
 TASK = """id data meta created_at updated_at is_labeled allow_skip overlap inner_id total_annotations
     cancelled_annotations total_predictions precomputed_agreement comment_count unresolved_comment_count
     last_comment_updated_at project updated_by file_upload comment_authors"""
+
+
+ANNOTATION = """id result was_cancelled ground_truth created_at updated_at draft_created_at lead_time prediction
+    result_count unique_id import_id last_action bulk_created task project completed_by updated_by parent_prediction
+    parent_annotation last_created_by"""
 
 
 class Desk:
@@ -69,10 +74,17 @@ class Desk:
 
     def tasks(self, numbers, data=b'{"a":1}'):
         made = [
-            task_of(
-                n, project=self.project, storage=1, origin=Origin("m", str(n), None), version="v", now=0.0, data=data
-            )
-            for n in numbers
+            write
+            for number in numbers
+            for write in new_task(
+                number,
+                project=self.project,
+                storage=1,
+                origin=Origin("m", str(number), None),
+                version="v",
+                now=0.0,
+                data=data,
+            ).writes
         ]
         self.ctx.documents.commit(made)
 
@@ -292,8 +304,50 @@ def test_tasks_are_told_as_they_are_now(desk):
     first, second = post.json["tasks"]
     assert (3, {"image": "s3://b/k"}) == (first["id"], first["data"])
     assert (2, {"big": 12345678901234567890123}) == (second["id"], second["data"])
-    assert words(TASK) == list(first)
+    assert set(words(TASK)) == set(first)
     assert (desk.project, "2027-01-15T08:00:00Z") == (post.json["project"]["id"], post.json["project"]["created_at"])
+
+
+def annotated(desk, *tasks):
+    desk.tasks(tasks)
+    given = {"result": [{"id": "r"}], "lead_time": 2.5}
+    return [annotating.create(desk.ctx, task, given, user=1).id for task in tasks]
+
+
+@pytest.mark.parametrize("action", ["ANNOTATION_CREATED", "ANNOTATION_UPDATED"])
+def test_an_annotation_is_told_with_its_task(desk, action):
+    desk.webhook(send_for_all_actions=False, actions=[action])
+    [annotation] = annotated(desk, 5)
+    desk.happen(action, [annotation])
+    desk.work()
+
+    payload = desk.receiver.posts[-1].json
+    assert ["action", "annotation", "task", "project"] == list(payload)
+    assert (annotation, 5, 1) == (
+        payload["annotation"]["id"],
+        payload["task"]["id"],
+        payload["task"]["total_annotations"],
+    )
+    assert ([{"id": "r"}], 1, 2.5) == tuple(
+        payload["annotation"][name] for name in ("result", "result_count", "lead_time")
+    )
+    assert set(words(ANNOTATION)) == set(payload["annotation"])
+    assert set(words(TASK)) == set(payload["task"])
+
+
+def test_many_annotations_are_told_with_their_tasks_except_those_that_are_gone(desk):
+    desk.webhook(send_for_all_actions=False, actions=["ANNOTATIONS_CREATED", "ANNOTATIONS_DELETED"])
+    numbers = annotated(desk, 5, 6, 7)
+    desk.happen("ANNOTATIONS_CREATED", numbers)
+    annotating.delete(desk.ctx, numbers[1])
+    desk.ctx.documents.commit([Update(ref(7), {"deleted": True}, None)])
+    desk.happen("ANNOTATIONS_DELETED", [numbers[1]])
+    desk.work()
+
+    told = {post.json["action"]: post.json for post in desk.receiver.posts}
+    created = told["ANNOTATIONS_CREATED"]
+    assert ([numbers[0]], [5]) == tuple([one["id"] for one in created[key]] for key in ("annotation", "task"))
+    assert [{"id": numbers[1]}] == told["ANNOTATIONS_DELETED"]["annotations"]
 
 
 def test_nothing_is_told_of_tasks_that_are_all_gone(desk):
