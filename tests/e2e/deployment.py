@@ -111,7 +111,7 @@ class Deployment:
     def start(self, endpoint: str, keys_url: str) -> None:
         """Starts the processes, which learn of each other by their URLs."""
         env = self.env | {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
-        for target in ("sync_chunk", "deliver_webhook", "sweep", "api"):
+        for target in ("deliver_webhook", "sync_chunk", "sweep", "api"):
             function = self.functions[target] = Function(target, env, self.folder)
             env |= {f"SLUICE_{target.upper()}_URL": function.url}
             function._env.update(env)

@@ -10,6 +10,7 @@ import pytest
 from infra.bench.s3_process import gcs_server
 from tests.e2e.deployment import deployed
 from tests.emulators import firestore_emulator  # noqa: F401
+from tests.receiver import receiving
 
 OBJECTS = 5_000
 
@@ -55,5 +56,35 @@ def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_pa
 def test_only_queue_and_timer_may_call(firestore_emulator, tmp_path):  # noqa: F811
     with deployed(tmp_path, firestore_emulator) as (cloud, api):
         assert api.project() > 0
-        for name, status in (("sync_chunk", 401), ("sweep", 401)):
-            assert httpx.post(cloud.functions[name].url, json={}).status_code == status
+        for name in ("sync_chunk", "sweep", "deliver_webhook"):
+            assert httpx.post(cloud.functions[name].url, json={}).status_code == 401
+
+
+def test_a_webhook_is_posted_by_its_own_function(firestore_emulator, tmp_path):  # noqa: F811
+    """Although it was dead for a while: the queue comes again."""
+    with (
+        receiving() as receiver,
+        deployed(tmp_path, firestore_emulator, SLUICE_WEBHOOK_ALLOW_PRIVATE="true") as (
+            cloud,
+            api,
+        ),
+    ):
+        body = {"url": receiver.url, "headers": {"X-Key": "a-key-of-the-receiver"}}
+        assert api.http.post("/api/webhooks/", json=body).status_code == 201
+        cloud.functions["deliver_webhook"].end(signal.SIGKILL)
+        project = api.project()
+        cloud.functions["deliver_webhook"].start()
+
+        told = receiver.next()
+
+        assert ("PROJECT_CREATED", project) == (told.json["action"], told.json["project"]["id"])
+        assert "a-key-of-the-receiver" == told.headers["X-Key"]
+        assert "a-key-of-the-receiver" not in "".join(f.log.read_text() for f in cloud.functions.values())
+
+
+def test_a_deployment_posts_to_public_addresses_alone(firestore_emulator, tmp_path):  # noqa: F811
+    with deployed(tmp_path, firestore_emulator) as (_cloud, api):
+        for url in ("http://127.0.0.1:8080/", "http://169.254.169.254/computeMetadata/v1/", "http://localhost/"):
+            answer = api.http.post("/api/webhooks/", json={"url": url})
+            assert 400 == answer.status_code
+            assert "not a public address" in answer.json()["validation_errors"]["url"][0]

@@ -20,6 +20,7 @@ from shared.settings import Settings
 
 ACCOUNT, TIMER = "queue@project.iam.gserviceaccount.com", "timer@project.iam.gserviceaccount.com"
 URL, SWEEP_URL = "https://functions.example.org/sync_chunk", "https://functions.example.org/sweep"
+WEBHOOK_URL = "https://functions.example.org/deliver_webhook"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def settings(issuer: Issuer) -> Iterator[Settings]:
         yield Settings(
             sync_chunk_url=URL,
             sweep_url=SWEEP_URL,
+            deliver_webhook_url=WEBHOOK_URL,
             caller_service_account=ACCOUNT,
             allowed_callers=f"{TIMER}, other@example.org",
             caller_keys_url=url,
@@ -194,7 +196,7 @@ def test_without_keys_the_queue_is_asked_to_come_again(issuer: Issuer) -> None:
 # ---- over HTTP
 
 
-@pytest.mark.parametrize("function", ["sync_chunk", "sweep"])
+@pytest.mark.parametrize("function", ["sync_chunk", "sweep", "deliver_webhook"])
 def test_a_function_answers_only_who_may_call(
     settings: Settings, issuer: Issuer, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +210,7 @@ def test_a_function_answers_only_who_may_call(
     module = __import__(f"functions.{function}", fromlist=["handle"])
     monkeypatch.setattr(runtime, "_context", [stand])
     monkeypatch.setattr(module, "handle", lambda *_: called.append(function) or 200)
-    url = {"sync_chunk": URL, "sweep": SWEEP_URL}[function]
+    url = {"sync_chunk": URL, "sweep": SWEEP_URL, "deliver_webhook": WEBHOOK_URL}[function]
 
     async def ask(**headers: str) -> int:
         transport = httpx.ASGITransport(create_asgi_app(function, "main.py"))
