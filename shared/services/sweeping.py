@@ -32,7 +32,7 @@ def sweep(ctx: Context) -> None:
             break
         after = (page[-1].value.id,)
     _wake(ctx)
-    outbox.wake_overdue(ctx, MAX_DELIVERIES)
+    _wake_outbox(ctx)
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)
@@ -62,6 +62,14 @@ def _guarded(ctx: Context, storage: int, run: str) -> None:
         logger.error(
             "sweep could not look after a run", action="sweep.run", run=run, storage=storage, reason=str(error)
         )
+
+
+def _wake_outbox(ctx: Context) -> None:
+    """Items of the outbox that no message is known of."""
+    try:
+        outbox.wake_overdue(ctx, MAX_DELIVERIES)
+    except SluiceError as error:  # such as a function whose URL is not configured: the rest goes on
+        logger.error("sweep could not look after the outbox", action="sweep.outbox", reason=str(error))
 
 
 def _wake(ctx: Context) -> None:

@@ -1,4 +1,4 @@
-"""One delivery and what becomes of it, on both document stores, with a clock to move and a queue that is stepped."""
+"""One delivery and what becomes of it, on both document stores."""
 
 import threading
 from contextlib import suppress
@@ -7,105 +7,15 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from functions import deliver_webhook, webhook_payloads
-from functions.runtime import deliver
-from infra.local import local_settings
-from shared import app
+from functions import deliver_webhook, sweep
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.adapters.receivers import HttpReceivers
-from shared.errors import InvalidInputError
-from shared.model.webhook import WebhookPermit
-from shared.ports import Update
-from shared.records.tasks import Origin, ref
-from shared.records.tasks import create as new_task
-from shared.services import annotating, delivering, outbox, projects, users, webhooks
+from shared.errors import SluiceError
+from shared.ports import Query
+from shared.services import projects, trash, webhooks
 from shared.services.context import QUEUES
-from shared.services.secrets import Vault
-from tests.api.client import words
+from tests.flows.webhook_desk import CANARY, deliver_now, reasons
 from tests.receiver import receiving
-
-CANARY = "canary-0042-of-a-webhook"
-CONFIG = '<View><Image name="i" value="$image"/></View>'
-TASK = """id data meta created_at updated_at is_labeled allow_skip overlap inner_id total_annotations
-    cancelled_annotations total_predictions precomputed_agreement comment_count unresolved_comment_count
-    last_comment_updated_at project updated_by file_upload comment_authors"""
-
-
-ANNOTATION = """id result was_cancelled ground_truth created_at updated_at draft_created_at lead_time prediction
-    result_count unique_id import_id last_action bulk_created task project completed_by updated_by parent_prediction
-    parent_annotation last_created_by"""
-
-
-class Desk:
-    """A context whose queue delivers only when it is told to, and what tests do with it."""
-
-    def __init__(self, ctx, queue, receiver, moment):
-        self.ctx, self.queue, self.receiver, self.moment = ctx, queue, receiver, moment
-        self.admin = users.first(ctx)
-        self.project = projects.create(ctx, {"title": "project", "label_config": CONFIG}, user=1).id
-
-    def webhook(self, **fields):
-        given = {"url": f"{self.receiver.url}/{CANARY}", "project": self.project, **fields}
-        return webhooks.create(self.ctx, given, user=self.admin)
-
-    def happen(self, action="TASKS_DELETED", ids=(7,), *, send=True):
-        """An event, committed, and its messages unless the process dies before; the items it left."""
-        told = outbox.writes(self.ctx, outbox.subscribers(self.ctx, self.project), action, self.project, ids)
-        self.ctx.documents.commit(told)
-        if send:
-            outbox.send(self.ctx, told)
-        return [write.ref.id for write in told]
-
-    def work(self):
-        """Delivers what is due; how many messages that were."""
-        steps = 0
-        while self.queue.step():
-            steps += 1
-        return steps
-
-    def pass_time(self, seconds):
-        self.moment[0] += seconds
-
-    def stored(self, webhook):
-        return self.ctx.webhooks.get(webhook.id).value
-
-    def items(self):
-        return [stored.value for stored in self.ctx.outbox.overdue(1e12, 100)]
-
-    def tasks(self, numbers, data=b'{"a":1}'):
-        made = [
-            write
-            for number in numbers
-            for write in new_task(
-                number,
-                project=self.project,
-                storage=1,
-                origin=Origin("m", str(number), None),
-                version="v",
-                now=0.0,
-                data=data,
-            ).writes
-        ]
-        self.ctx.documents.commit(made)
-
-
-@pytest.fixture
-def receiver():
-    with receiving() as one:
-        yield one
-
-
-@pytest.fixture
-def desk(tmp_path, store, receiver):
-    moment = [1_800_000_000.0]
-    settings = local_settings(tmp_path / "data", tmp_path, webhook_timeout=5.0)
-    queue = InProcessQueue(
-        ":memory:", queues=QUEUES, deliver=lambda delivery: deliver(ctx, delivery), clock=lambda: moment[0]
-    )
-    ctx = app.build(settings, deliver, documents=store, queue=queue)
-    ctx.clock = lambda: moment[0]
-    yield Desk(ctx, queue, receiver, moment)
-    app.close(ctx)
 
 
 def test_back_off_doubles_until_the_event_is_given_up(desk):
@@ -147,16 +57,6 @@ def test_no_wait_is_longer_than_ten_minutes(desk):
         desk.pass_time(waits[-1])
 
     assert [256, 512, 600, 600, 600] == waits[8:]
-
-
-def reasons(log_lines):
-    """Why deliveries failed, as the log has it."""
-    logged = [orjson.loads(line) for line in log_lines.getvalue().splitlines()]
-    return [line["reason"] for line in logged if "reason" in line]
-
-
-def deliver_now(desk, item, ticket):
-    delivering.deliver(desk.ctx, WebhookPermit(item, ticket), webhook_payloads.build)
 
 
 @pytest.mark.parametrize(
@@ -284,181 +184,6 @@ def test_who_does_not_want_it_any_more_is_not_told(desk, how):
     assert [] == desk.items()
 
 
-def test_without_payload_only_the_action_is_sent(desk):
-    desk.webhook(send_payload=False)
-    desk.happen(ids=range(1, 8))
-    desk.work()
-    assert [{"action": "TASKS_DELETED"}] == [post.json for post in desk.receiver.posts]
-
-
-def test_tasks_are_told_as_they_are_now(desk):
-    desk.webhook()
-    desk.tasks([3, 1], data=b'{"$undefined$":"s3://b/k"}')
-    desk.tasks([2], data=b'{"big":12345678901234567890123}')
-    desk.happen("TASKS_CREATED", [3, 1, 4, 2])  # there never was a 4
-    desk.ctx.documents.commit([Update(ref(1), {"deleted": True}, None)])
-    desk.work()
-
-    [post] = desk.receiver.posts
-    assert ["action", "tasks", "project"] == list(post.json)
-    first, second = post.json["tasks"]
-    assert (3, {"image": "s3://b/k"}) == (first["id"], first["data"])
-    assert (2, {"big": 12345678901234567890123}) == (second["id"], second["data"])
-    assert set(words(TASK)) == set(first)
-    assert (desk.project, "2027-01-15T08:00:00Z") == (post.json["project"]["id"], post.json["project"]["created_at"])
-
-
-def annotated(desk, *tasks):
-    desk.tasks(tasks)
-    given = {"result": [{"id": "r"}], "lead_time": 2.5}
-    return [annotating.create(desk.ctx, task, given, user=1).id for task in tasks]
-
-
-@pytest.mark.parametrize("action", ["ANNOTATION_CREATED", "ANNOTATION_UPDATED"])
-def test_an_annotation_is_told_with_its_task(desk, action):
-    desk.webhook(send_for_all_actions=False, actions=[action])
-    [annotation] = annotated(desk, 5)
-    desk.happen(action, [annotation])
-    desk.work()
-
-    payload = desk.receiver.posts[-1].json
-    assert ["action", "annotation", "task", "project"] == list(payload)
-    assert (annotation, 5, 1) == (
-        payload["annotation"]["id"],
-        payload["task"]["id"],
-        payload["task"]["total_annotations"],
-    )
-    assert ([{"id": "r"}], 1, 2.5) == tuple(
-        payload["annotation"][name] for name in ("result", "result_count", "lead_time")
-    )
-    assert set(words(ANNOTATION)) == set(payload["annotation"])
-    assert set(words(TASK)) == set(payload["task"])
-
-
-def test_many_annotations_are_told_with_their_tasks_except_those_that_are_gone(desk):
-    desk.webhook(send_for_all_actions=False, actions=["ANNOTATIONS_CREATED", "ANNOTATIONS_DELETED"])
-    numbers = annotated(desk, 5, 6, 7)
-    desk.happen("ANNOTATIONS_CREATED", numbers)
-    annotating.delete(desk.ctx, numbers[1])
-    desk.ctx.documents.commit([Update(ref(7), {"deleted": True}, None)])
-    desk.happen("ANNOTATIONS_DELETED", [numbers[1]])
-    desk.work()
-
-    told = {post.json["action"]: post.json for post in desk.receiver.posts}
-    created = told["ANNOTATIONS_CREATED"]
-    assert ([numbers[0]], [5]) == tuple([one["id"] for one in created[key]] for key in ("annotation", "task"))
-    assert [{"id": numbers[1]}] == told["ANNOTATIONS_DELETED"]["annotations"]
-
-
-def test_nothing_is_told_of_tasks_that_are_all_gone(desk):
-    desk.webhook()
-    desk.happen("TASKS_CREATED", [1, 2])
-    desk.work()
-    assert ([], []) == (desk.receiver.posts, desk.items())
-
-
-def test_many_ids_are_several_items_and_large_payloads_several_posts(desk):
-    """Split by the commit that says so, so that no task is told twice for it."""
-    desk.ctx.settings = replace(desk.ctx.settings, webhook_bytes=10_000)
-    desk.webhook()
-    numbers = list(range(1, 41))
-    desk.tasks(numbers, data=b'{"text":"%s"}' % (b"x" * 3000))
-    assert 2 == len(desk.happen("TASKS_DELETED", range(outbox.MAX_IDS + 1)))
-    desk.work()
-    assert {500, 1} == {len(post.json["tasks"]) for post in desk.receiver.posts}
-
-    desk.happen("TASKS_CREATED", numbers)
-    desk.work()
-
-    posts = desk.receiver.posts
-    told = [[task["id"] for task in post.json["tasks"]] for post in posts]
-    assert numbers == sorted(number for numbers in told for number in numbers)
-    assert max(map(len, told)) <= 3
-    assert len(posts) == len({post.headers["X-Sluice-Delivery"] for post in posts})
-    assert [] == desk.items()
-
-
-def test_a_single_task_is_told_however_large(desk):
-    desk.ctx.settings = replace(desk.ctx.settings, webhook_bytes=10)
-    desk.webhook()
-    desk.tasks([1, 2])
-    desk.happen("TASKS_CREATED", [1, 2])
-    desk.work()
-    assert {1, 2} == {post.json["tasks"][0]["id"] for post in desk.receiver.posts}
-
-
-def test_a_private_address_is_refused_again_at_delivery(desk, log_lines):
-    """The name meant a public address when the webhook was made; now it means the metadata server."""
-    answers = {"hooks.example.org": ["93.184.216.34"]}
-    desk.ctx.receivers = HttpReceivers(allow_private=False, timeout=5, resolve=lambda host, _port: answers[host])
-    webhook = desk.webhook(url=f"http://hooks.example.org/{CANARY}")
-    desk.happen()
-    answers["hooks.example.org"] = ["169.254.169.254"]
-    desk.work()
-
-    assert [1] == [item.failures for item in desk.items()]
-    assert reasons(log_lines)[0].startswith("hooks.example.org:80 is not a public address")
-    assert desk.stored(webhook).is_active
-
-
-def test_headers_and_addresses_leave_only_for_their_receiver(desk, log_lines, tmp_path):
-    """Not in a log, a traceback, a document or a file; neither the headers' values nor what follows the host."""
-    webhook = desk.webhook(headers={"Authorization": f"Bearer {CANARY}", "User-Id": CANARY})
-    answers = [200, 500, 302, 410]
-    desk.receiver.answer = lambda _post: answers.pop(0) if answers else 200
-    for _ in range(4):
-        desk.happen()
-        desk.work()
-        desk.pass_time(5)
-    desk.ctx.receivers = HttpReceivers(allow_private=True, timeout=5, resolve=_no_name)
-    [item] = desk.happen()
-    desk.work()
-    desk.ctx.receivers = Broken()
-    assert 500 == deliver_webhook.handle(desk.ctx, {}, orjson.dumps({"item": item, "ticket": 2}))
-
-    sent = desk.receiver.posts
-    assert {(f"/{CANARY}", f"Bearer {CANARY}")} == {(post.path, post.headers["Authorization"]) for post in sent}
-    logged = log_lines.getvalue()
-    assert "webhook.give_up" in logged
-    assert "RuntimeError: boom" in logged
-    stored = desk.ctx.documents.get(desk.ctx.webhooks.ref(webhook.id)).data
-    assert CANARY not in logged + str(stored) + repr(webhook) + str(desk.items())
-    for file in tmp_path.rglob("*"):
-        assert not file.is_file() or CANARY.encode() not in file.read_bytes()
-    assert CANARY == webhooks.address(desk.ctx, desk.stored(webhook)).headers["User-Id"]
-
-
-class Broken(HttpReceivers):
-    """A defect in the middle of a post."""
-
-    def __init__(self):
-        super().__init__(allow_private=True, timeout=5)
-
-    def post(self, url, headers, body):
-        raise RuntimeError("boom")
-
-
-def _no_name(_host, _port):
-    raise OSError("no such name")
-
-
-def test_a_key_that_was_lost_is_said_and_mended_by_entering_both_again(desk, log_lines):
-    webhook = desk.webhook()
-    desk.ctx.vault = Vault.throwaway()
-    desk.happen()
-    desk.work()
-    assert "can't be read with this server's key" in reasons(log_lines)[0]
-
-    with pytest.raises(InvalidInputError) as refused:
-        webhooks.update(desk.ctx, webhook.id, {"url": desk.receiver.url}, partial=True)
-    assert {"url", "headers"} == set(refused.value.fields)
-    fields = {"url": desk.receiver.url, "headers": {"A": "b"}}
-    webhooks.update(desk.ctx, webhook.id, fields, partial=True)
-    desk.pass_time(1)
-    desk.work()
-    assert "b" == desk.receiver.next().headers["A"]
-
-
 @pytest.mark.parametrize(
     "body",
     [b"", b"nonsense", b"[]", b"{}", b'{"item": 1, "ticket": 1}', b'{"item": "x"}', b'{"item": "", "ticket": 1}'],
@@ -469,3 +194,34 @@ def test_poison_is_acknowledged(desk, body):
 
 def test_an_item_that_is_not_there_is_acknowledged(desk):
     assert 200 == deliver_webhook.handle(desk.ctx, {}, b'{"item": "x", "ticket": 1}')
+
+
+def test_a_function_without_address_keeps_neither_the_event_nor_the_sweep(desk, log_lines):
+    """What happened has happened; the sweep says what is missing, and goes on with its other work."""
+    desk.webhook()
+    queue, desk.ctx.queue = desk.ctx.queue, Unaddressed(desk.queue)
+    projects.update(desk.ctx, desk.project, {"title": "another"})
+    desk.ctx.documents.commit([trash.trash(desk.ctx, storages=[99])])
+    desk.pass_time(60)
+
+    assert 200 == sweep.handle(desk.ctx, {}, b"")
+
+    assert ["webhook.send", "sweep.outbox"] == [
+        line["action"] for line in map(orjson.loads, log_lines.getvalue().splitlines()) if "reason" in line
+    ]
+    assert [] == desk.ctx.documents.query(Query(collection=trash.COLLECTION, order=("since",)))
+    desk.ctx.queue = queue
+    desk.pass_time(60)
+    sweep.handle(desk.ctx, {}, b"")
+    desk.work()
+    assert "another" == desk.receiver.next().json["project"]["title"]
+
+
+class Unaddressed:
+    """A queue that knows no URL of the function, as Cloud Tasks where the setting is missing."""
+
+    def __init__(self, queue):
+        self.state = queue.state
+
+    def enqueue(self, message):
+        raise SluiceError(f"The URL of the function {message.target!r} is not configured, so nothing can call it.")

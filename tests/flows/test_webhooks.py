@@ -4,15 +4,8 @@ import pytest
 
 from shared.services import outbox, sweeping
 from shared.services.context import QUEUE_WEBHOOKS
-from tests.receiver import receiving
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def receiver():
-    with receiving() as one:
-        yield one
 
 
 def webhook(api, receiver, project=None, **fields):
