@@ -38,7 +38,7 @@ def documents(declared):
 
 
 def _context(documents):
-    return Context(documents=documents, queue=None, settings=Settings(), open_store=None)
+    return Context(documents=documents, queue=None, settings=Settings(), open_store=None, receivers=None)
 
 
 def every_query(documents):
