@@ -1,4 +1,4 @@
-"""The gate: a route is given the project, task, storage or webhook that its path names only if the caller may see it.
+"""The gate: a route gets the project, task, storage, webhook or user that its path names if the caller may see it.
 
 What they may not see answers exactly as what does not exist. A route that takes its object from here can't forget to
 ask; ids in bodies and queries go through `visible_project`.
@@ -20,7 +20,7 @@ from shared.model.storage import Storage
 from shared.model.user import User
 from shared.model.webhook import Webhook
 from shared.ports import Document
-from shared.services import annotating, predicting, projects, registration, tasks, webhooks
+from shared.services import annotating, predicting, projects, registration, tasks, users, webhooks
 from shared.services.context import Context
 
 
@@ -84,6 +84,16 @@ def own_webhook(ctx: Ctx, user: Caller, id: Id) -> Webhook:  # noqa: A002
     return webhooks.find(ctx, number(id), user=user)
 
 
+def visible_user(ctx: Context, caller: User, user: int) -> User:
+    """The user of a query. Raises `NotFoundError`, also if the caller may not see them."""
+    return users.find(ctx, user, caller=caller)
+
+
+def own_user(ctx: Ctx, caller: Caller, id: Id) -> User:  # noqa: A002
+    """The user of the path: for a member themselves, for an admin anybody who has access."""
+    return visible_user(ctx, caller, number(id))
+
+
 def admin(user: Caller) -> User:
     """The caller, if an admin. Raises `ForbiddenError`."""
     if not user.admin:
@@ -96,4 +106,5 @@ OwnTask = Annotated[TaskOfProject, Depends(own_task)]
 OwnAnnotation = Annotated[Annotation, Depends(own_annotation)]
 OwnPrediction = Annotated[Prediction, Depends(own_prediction)]
 OwnWebhook = Annotated[Webhook, Depends(own_webhook)]
+OwnUser = Annotated[User, Depends(own_user)]
 Admin = Annotated[User, Depends(admin)]

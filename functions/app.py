@@ -5,7 +5,19 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import annotations, errors, imports, predictions, projects, storages, tasks, users, webhooks
+from functions import (
+    annotations,
+    errors,
+    imports,
+    predictions,
+    projects,
+    server,
+    storages,
+    tasks,
+    tokens,
+    users,
+    webhooks,
+)
 from shared import __version__
 from shared.services.context import Context
 from shared.services.paging import Pages
@@ -14,7 +26,8 @@ from shared.services.tasks import TaskPages
 
 DESCRIPTION = """Connects buckets to data-labelling projects. Works with Label Studio's SDK.
 
-Authenticate with the header `Authorization: Token <your token>`. Paths may end in a slash or not."""
+Authenticate with the header `Authorization: Token <your token>`, or with `Authorization: Bearer <access token>`, for
+which POST /api/token/refresh exchanges a refresh token. Paths may end in a slash or not."""
 
 
 def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
@@ -22,7 +35,7 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
     app = FastAPI(title="Sluice", version=__version__, description=DESCRIPTION, redirect_slashes=False)
     app.state.get_ctx = get_ctx
     app.state.project_pages, app.state.task_pages, app.state.selected_pages = Pages(), TaskPages(), SelectedPages()
-    for module in (projects, imports, storages, tasks, annotations, predictions, users, webhooks):
+    for module in (projects, imports, storages, tasks, annotations, predictions, webhooks, tokens, users, server):
         app.include_router(module.router)
     app.add_middleware(Slashes)
     errors.install(app)

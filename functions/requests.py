@@ -1,6 +1,7 @@
 """What every route takes from a request: ids, page numbers, and a body that is bounded while it is read."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,7 @@ from shared.errors import InvalidInputError
 from shared.services import idempotency
 
 MAX_FORM_FIELDS = 1000
+SMALL_BODY = 16 * 1024
 
 
 def number(text: str | None) -> int:
@@ -30,10 +32,22 @@ def page_size(text: str | None, default: int, maximum: int) -> int:
     return min(number(text) or default, maximum)
 
 
+def ordered(items: list[dict[str, Any]], ordering: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Sorted by a field, backwards with "-" before its name; what is none of the names changes nothing."""
+    name = ordering.removeprefix("-")
+    if name not in names:
+        return items
+    return sorted(items, key=lambda item: item[name], reverse=ordering.startswith("-"))
+
+
 async def json_value(request: Request, ctx: Ctx) -> Any:
     """The body: JSON, or the fields of a form; none is an empty object. Never holds more than the limit in memory."""
+    return await _value(request, ctx.settings.max_body_bytes)
+
+
+async def _value(request: Request, limit: int) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await _body(request, ctx.settings.max_body_bytes)
+    body = await _body(request, limit)
     if not body:
         return {}
     if kind == "application/x-www-form-urlencoded":
@@ -55,12 +69,18 @@ def json_object(value: Annotated[Any, Depends(json_value)]) -> dict[str, Any]:
     return value
 
 
+async def small_object(request: Request) -> dict[str, Any]:
+    """The same of a small body: for routes that anybody may call."""
+    return json_object(await _value(request, SMALL_BODY))
+
+
 async def _body(request: Request, limit: int) -> bytes:
-    too_large = HTTPException(
-        413,
-        f"The body of the request is larger than {limit} bytes. Put large data into a bucket and connect it as a "
-        "storage; the limit is SLUICE_MAX_BODY_BYTES.",
+    hint = (
+        " Put large data into a bucket and connect it as a storage; the limit is SLUICE_MAX_BODY_BYTES."
+        if limit > SMALL_BODY
+        else ""
     )
+    too_large = HTTPException(413, f"The body of the request is larger than {limit} bytes.{hint}")
     if number(request.headers.get("content-length")) > limit:
         raise too_large
     parts: list[bytes] = []
@@ -91,6 +111,7 @@ IdempotencyKey = Annotated[
         "second one.",
     ),
 ]
+GivenSmall = Annotated[dict[str, Any], Depends(small_object)]
 
 
 def once(request: Request, ctx: Ctx, user: Caller, given: Given, key: IdempotencyKey = "") -> idempotency.Once | None:

@@ -56,6 +56,11 @@ class Settings:
     # Users.
     refresh_token_days: float = 3650.0
     """How long a new refresh token is good."""
+    max_users: int = 5000
+    max_member_projects: int = 500
+    """Projects that one member can have; admins see all."""
+    max_tokens: int = 100
+    """Refresh tokens of one user, at most 400: all of them are removed in one commit."""
 
     # The queue, where it is not in this process.
     queue: str = "inprocess"

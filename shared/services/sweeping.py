@@ -6,7 +6,7 @@ Order matters: enqueue what is owed, finalise what can be, wake what lies unowne
 from shared.errors import SluiceError
 from shared.log import logger
 from shared.ports import Delete
-from shared.services import hints, idempotency, lanes, outbox, status
+from shared.services import hints, idempotency, issuing, lanes, outbox, status
 from shared.services.context import Context
 from shared.services.trash import collect_trash
 
@@ -17,6 +17,7 @@ MAX_TRASH = 2000
 MAX_OLD_RUNS = 50
 MAX_OLD_UPLOADS = 200
 MAX_OLD_KEYS = 2000
+MAX_OLD_TOKENS = 400
 
 
 def sweep(ctx: Context) -> None:
@@ -36,6 +37,7 @@ def sweep(ctx: Context) -> None:
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)
+    issuing.forget_expired(ctx, MAX_OLD_TOKENS)
     collect_trash(ctx, MAX_TRASH)
     ctx.documents.maintain()
 

@@ -1,4 +1,4 @@
-"""API tokens: kept as hashes, so that who reads the database can't use them. Role and projects are read at each use.
+"""Whose a token is. Tokens are kept as hashes; role and projects of their user are read at each use.
 
 A legacy token is 40 hex digits and good until it is removed. A refresh token is signed, expires, can be revoked, and
 is exchanged for access tokens, which are signed too, kept nowhere, and good for five minutes.
@@ -22,6 +22,7 @@ ACCESS_SECONDS = 300
 RETRIES = 20
 INVALID = "Invalid token."
 INACTIVE = "User inactive or deleted."
+REVOKED = "Token is revoked"
 
 
 def first_token(settings: Settings) -> str:
@@ -45,7 +46,7 @@ def admit_first(documents: DocumentStore, token: str, now: float) -> None:
             writes.append(tokens.create(wanted, Token(user=FIRST_USER, first=True, created_at=now)))
         if users.get(FIRST_USER) is None:
             admin = User(id=FIRST_USER, email="admin@localhost", username="admin", role="admin", created_at=now)
-            writes.append(users.create(FIRST_USER, admin))
+            writes += [users.create(FIRST_USER, admin), users.claim(admin.email, FIRST_USER)]
             counter = Ref("counters", users.name)
             if documents.get(counter) is None:
                 writes.append(Create(counter, {"value": FIRST_USER}))
@@ -69,28 +70,12 @@ def user_of_legacy(ctx: Context, token: str) -> User:
     held = ctx.tokens.get(ctx.tokens.digest(token))
     if held is None or held.value.kind != "legacy":
         raise AuthenticationError(INVALID)
-    return _active(ctx, held.value.user)
+    return active(ctx, held.value.user)
 
 
 def user_of_access(ctx: Context, token: str) -> User:
     """The user of an access token. Raises `AuthenticationError`."""
-    return _active(ctx, jwts.verify(ctx.vault, token, "access", ctx.clock()).user)
-
-
-def new_legacy(ctx: Context, user: User) -> str:
-    """A legacy token for the user, beside others they have. It is shown once: it can't be read again."""
-    token = secrets.token_hex(20)
-    _keep(ctx, token, Token(user=user.id, created_at=ctx.clock()))
-    return token
-
-
-def new_refresh(ctx: Context, user: User) -> str:
-    """A refresh token for the user, beside others they have. It is shown once: it can't be read again."""
-    now = ctx.clock()
-    expires = int(now + ctx.settings.refresh_token_days * 86_400)
-    token = jwts.issue(ctx.vault, jwts.Claims("refresh", user.id, secrets.token_hex(16), int(now), expires))
-    _keep(ctx, token, Token(user=user.id, kind="refresh", created_at=now, expires_at=float(expires)))
-    return token
+    return active(ctx, jwts.verify(ctx.vault, token, "access", ctx.clock()).user)
 
 
 def access(ctx: Context, refresh: str) -> str:
@@ -99,23 +84,15 @@ def access(ctx: Context, refresh: str) -> str:
     claims = jwts.verify(ctx.vault, refresh, "refresh", now)
     held = ctx.tokens.get(ctx.tokens.digest(refresh))
     if held is None or held.value.kind != "refresh":
-        raise AuthenticationError("Token is revoked")
-    user = _active(ctx, claims.user)
+        raise AuthenticationError(REVOKED)
+    user = active(ctx, claims.user)
     issued = int(now)
     return jwts.issue(ctx.vault, jwts.Claims("access", user.id, secrets.token_hex(16), issued, issued + ACCESS_SECONDS))
 
 
-def _active(ctx: Context, number: int) -> User:
+def active(ctx: Context, number: int) -> User:
+    """The user of that id. Raises `AuthenticationError` if they have no access any more."""
     stored = ctx.users.get(number)
     if stored is None or not stored.value.active:
         raise AuthenticationError(INACTIVE)
     return stored.value
-
-
-def _keep(ctx: Context, token: str, about: Token) -> None:
-    digest = ctx.tokens.digest(token)
-    try:
-        ctx.documents.commit([ctx.tokens.create(digest, about)])
-    except CommitUnknownError:
-        if ctx.tokens.get(digest) is None:
-            raise

@@ -7,10 +7,9 @@ from typing import Any
 import httpx
 
 from shared.adapters.queues.inprocess import InProcessQueue
-from shared.model.user import Role, User
+from shared.model.user import Role
 from shared.ports import Query
-from shared.records.storages import next_id
-from shared.services import tokens
+from shared.services import issuing, users
 from shared.services.context import Context
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
@@ -63,23 +62,20 @@ class Api:
 
     def as_user(self, *projects: int, role: Role = "member") -> "Api":
         """The API as somebody else: a new member of these projects, or a new admin."""
-        number = next_id(self.ctx.documents, "users")
-        user = User(
-            id=number,
-            email=f"user-{number}@localhost",
-            username=f"user-{number}",
-            role=role,
-            projects=frozenset(projects),
-            created_at=self.ctx.clock(),
-        )
-        self.ctx.documents.commit([self.ctx.users.create(number, user)])
-        return self.with_token(tokens.new_legacy(self.ctx, user))
+        given = {"email": f"user-{self.ctx.users.count() + 1}@localhost", "role": role, "projects": sorted(projects)}
+        return self.with_token(issuing.reset_legacy(self.ctx, users.create(self.ctx, given)))
 
     def with_token(self, token: str) -> "Api":
         """The API with another legacy token."""
         headers = {"Authorization": f"Token {token}"}
         self.others.append(httpx.Client(base_url=self.http.base_url, headers=headers, timeout=60, trust_env=False))
         return Api(self.ctx, self.others[-1], self.others)
+
+    @property
+    def nobody(self) -> httpx.Client:
+        """Requests without a token."""
+        self.others.append(httpx.Client(base_url=self.http.base_url, timeout=60, trust_env=False))
+        return self.others[-1]
 
     def work(self) -> None:
         """Delivers every message that is due."""

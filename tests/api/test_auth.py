@@ -130,7 +130,7 @@ def test_a_context_that_cannot_be_built_is_a_500_without_words(switch, caplog: p
 def test_processes_that_start_together_admit_one_user(tmp_path: Path):
     settings = Settings(data_dir=str(tmp_path), token="the-token")
     ctx = app.build(settings, deliver)
-    for name in ("users", "tokens", "counters"):
+    for name in ("users", "tokens", "emails", "counters"):
         for document in ctx.documents.query(Query(collection=name)):
             ctx.documents.commit([Delete(document.ref, None)])
     barrier = threading.Barrier(6)

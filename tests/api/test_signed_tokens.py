@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from shared.errors import AuthenticationError
-from shared.services import jwts, tokens, users
+from shared.services import issuing, jwts, tokens, users
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
@@ -19,7 +19,7 @@ NOT_VALID = "Given token not valid for any token type"
 
 @pytest.fixture
 def refresh(api: Api) -> str:
-    return tokens.new_refresh(api.ctx, users.first(api.ctx))
+    return issuing.new_refresh(api.ctx, users.first(api.ctx)).token
 
 
 def bearer(api: Api, token: str, status: int = 200, header: str = "Authorization") -> dict:
@@ -124,7 +124,7 @@ def test_processes_with_one_secret_key_agree_and_others_do_not(api: Api, refresh
 def test_none_is_kept(api: Api, refresh: str):
     """Neither whole nor the part that proves it."""
     access = tokens.access(api.ctx, refresh)
-    legacy = tokens.new_legacy(api.ctx, users.first(api.ctx))
+    legacy = issuing.reset_legacy(api.ctx, users.first(api.ctx))
     bearer(api, access)
     assert api.get("/api/current-user/whoami", headers={"Authorization": f"Token {legacy}"})["id"] == 1
     parts = [token.rpartition(".")[2].encode() for token in (refresh, access, legacy)]
@@ -135,5 +135,5 @@ def test_none_is_kept(api: Api, refresh: str):
 
 def test_how_long_a_refresh_token_lasts_is_a_setting(api: Api):
     api.ctx.settings = replace(api.ctx.settings, refresh_token_days=0.5)
-    said = jwts.verify(api.ctx.vault, tokens.new_refresh(api.ctx, users.first(api.ctx)), "refresh", time.time())
+    said = jwts.verify(api.ctx.vault, issuing.new_refresh(api.ctx, users.first(api.ctx)).token, "refresh", time.time())
     assert said.expires_at - said.issued_at in {43_199, 43_200}

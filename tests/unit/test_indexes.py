@@ -15,7 +15,7 @@ from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
-from shared.records import annotations, chunks, runs, storages, tasks, uploads, webhooks
+from shared.records import annotations, chunks, runs, storages, tasks, uploads, users, webhooks
 from shared.services import idempotency, tokens, trash
 from shared.services.context import Context
 from shared.settings import Settings
@@ -74,6 +74,12 @@ def every_query(documents):
     webhooks.Webhooks(documents).all()
     webhooks.Outbox(documents).overdue(1.0, 5)
     tokens.admit_first(documents, "token", 1.0)
+    people, given = users.Users(documents), users.Tokens(documents)
+    people.active()
+    people.count()
+    given.of_user(1)
+    given.named("jti")
+    given.expired(1.0, 5)
     documents.query(Query(collection=trash.COLLECTION, order=("since",)))
     for query in trash._contents({"maps": ["m"], "storages": [1], "project": 1}):
         documents.query(query)
