@@ -4,6 +4,7 @@ import pytest
 
 from shared.ports import Update
 from tests.api.client import Api
+from tests.api.world import make
 
 
 def without_id(answer: dict) -> dict:
@@ -110,7 +111,7 @@ def test_projects_are_made_and_deleted_by_admins(api: Api, filled: tuple[int, in
 
 def test_a_member_lists_their_projects(api: Api):
     made = [api.project(title=f"Project {at}") for at in range(7)]
-    member = api.as_user(*made[:5], 99)
+    member = api.as_user(*made[:5])
     api.call("DELETE", f"/api/projects/{made[3]}", 204)
     wanted = [made[4], made[2], made[1], made[0]]
 
@@ -142,3 +143,32 @@ def test_access_is_taken_and_given_at_once(api: Api, filled: tuple[int, int, int
         api.ctx.documents.commit([Update(stored.ref, changes, stored.revision)])
         answer = member.get(f"/api/projects/{project}", status)
     assert answer["detail"] == "User inactive or deleted."
+
+
+def test_a_project_of_their_own_opens_no_other(api: Api):
+    """Ids of two projects in one request: each is asked for."""
+    foreign, mine = make(api, "foreign"), make(api, "mine")
+    member, own, theirs = mine.member, mine.project, foreign.ids
+    task, annotation = theirs["/api/tasks/{id}"], theirs["/api/annotations/{id}"]
+    upload = theirs["/api/projects/{id}/imports/{import_pk}"]
+    assert member.post("/api/annotations/bulk-delete", {"project": own, "ids": [annotation]}) == {"deleted_count": 0}
+    api.get(f"/api/annotations/{annotation}")
+    member.post(f"/api/projects/{own}/import/predictions", [{"task": task, "result": []}], 400)
+    member.get(f"/api/projects/{own}/imports/{upload}", 404)
+    member.get("/api/predictions/", 404, params={"task": task, "project": own})
+    member.post("/api/annotations/bulk", {"tasks": [mine.ids["/api/tasks/{id}"], task], "result": []}, 400)
+    everybody = {"project": own, "selected_items": {"all": False, "included": [task]}, "result": []}
+    assert member.post("/api/annotations/bulk", everybody, 201) == []
+    found = member.get("/api/tasks/", params={"project": own, "selectedItems": f'{{"all":false,"included":[{task}]}}'})
+    assert found["tasks"] == []
+    assert len(api.get(f"/api/tasks/{task}/annotations/")) == 1
+    assert len(api.get("/api/predictions/", params={"task": task})) == 1
+
+
+def test_another_users_key_of_a_request_is_nothing_to_a_member(api: Api):
+    foreign, mine = make(api, "foreign"), make(api, "mine")
+    key = {"Idempotency-Key": "the same"}
+    body = {"data": {"image": "x"}}
+    first = foreign.member.post("/api/tasks/", {"project": foreign.project, **body}, 201, headers=key)
+    second = mine.member.post("/api/tasks/", {"project": mine.project, **body}, 201, headers=key)
+    assert (first["project"], second["project"]) == (foreign.project, mine.project)

@@ -1,0 +1,103 @@
+"""One of each thing that the API has, in a project of its own. A route whose path names a new thing needs one here."""
+
+from dataclasses import dataclass, field
+
+from shared.adapters.receivers import HttpReceivers
+from shared.model.fields import DIRECTIONS, Direction
+from shared.model.providers import PROVIDERS
+from shared.model.run import Gate
+from shared.model.user import User
+from shared.ports import Write
+from shared.records.storages import next_id
+from shared.services import connecting, issuing, users
+from shared.services.registration import root_chunk
+from tests.api.client import Api
+
+RECEIVER = "http://127.0.0.1:9/CANARY"
+"""Of a webhook, which is told of nothing: no test of worlds delivers."""
+CANARY = "CANARY"
+"""In every text of a world: who may not see it must not find it in an answer."""
+
+
+@dataclass
+class World:
+    """A project with one of everything, and a member of it."""
+
+    admin: Api
+    project: int
+    member: Api
+    user: User
+    refresh: str
+    """The member's refresh token."""
+    ids: dict[str, int | str] = field(default_factory=dict)
+    """By the path that ends in the parameter: what is to stand there."""
+
+    def path(self, template: str) -> str:
+        """A route's path with this world's ids. Raises `KeyError` for a parameter that it knows nothing for."""
+        parts = template.split("/")
+        for at, part in enumerate(parts):
+            if part.startswith("{"):
+                parts[at] = str(self.ids["/".join(template.split("/")[: at + 1])])
+        return "/".join(parts)
+
+
+def storage_of_type(api: Api, kind: str, direction: Direction, project: int) -> int:
+    """A storage that nobody has connected to: its bucket is not there."""
+    fields = {"project": project, "title": CANARY, "path": api.folder(), "host": "127.0.0.1", "port": "1"}
+    ctx = api.ctx
+    draft = connecting.new_draft(ctx, PROVIDERS[kind], fields, direction, user=users.first(ctx))
+    number = next_id(ctx.documents, "storages")
+    gate = Gate(
+        id=str(number), storage=number, project=project, map=ctx.new_id(), location=draft.location, shape=draft.shape
+    )
+    chunk = root_chunk(ctx, gate)
+    writes: list[Write] = [
+        ctx.storages.create(number, draft),
+        ctx.gates.create(number, gate),
+        ctx.chunks.create(chunk.id, chunk),
+    ]
+    ctx.documents.commit(writes)
+    return number
+
+
+def make(api: Api, name: str) -> World:
+    """A world; `name` makes its member's address another than other worlds'."""
+    api.ctx.receivers = HttpReceivers(allow_private=True, timeout=1.0)
+    project = api.project(title=f"{CANARY} {name}", description=CANARY)
+    given = {"email": f"{name}@example.org", "first_name": CANARY, "projects": [project]}
+    user = users.create(api.ctx, given)
+    issued = issuing.new_refresh(api.ctx, user)
+    member = api.with_token(issuing.reset_legacy(api.ctx, user))
+    task = api.post("/api/tasks/", {"project": project, "data": {"image": CANARY}}, 201)["id"]
+    result = [{"from_name": "ch", "to_name": "img", "type": "choices", "value": {"choices": [CANARY]}}]
+    annotation = api.post(f"/api/tasks/{task}/annotations/", {"result": result}, 201)["id"]
+    prediction = api.post("/api/predictions/", {"task": task, "result": result, "model_version": CANARY}, 201)["id"]
+    upload = api.post(f"/api/projects/{project}/import", [{"image": CANARY}], 201)["import"]
+    storages = {
+        f"/api/storages{'' if direction == 'import' else '/export'}/{kind}/{{id}}": storage_of_type(
+            api, kind, direction, project
+        )
+        for direction in DIRECTIONS
+        for kind in PROVIDERS
+    }
+    webhook = api.post("/api/webhooks/", {"project": project, "url": RECEIVER}, 201)["id"]
+    return World(
+        admin=api,
+        project=project,
+        member=member,
+        user=user,
+        refresh=issued.token,
+        ids={
+            "/api/projects/{id}": project,
+            "/api/projects/{id}/imports/{import_pk}": upload,
+            "/api/tasks/{id}": task,
+            "/api/annotations/{id}": annotation,
+            "/api/predictions/{id}": prediction,
+            "/api/users/{id}": user.id,
+            "/api/token/{id}": issued.about.jti,
+            "/api/webhooks/{id}": webhook,
+            **storages,
+            **dict.fromkeys(["/api/storages/{type}", "/api/storages/export/{type}"], "nonsense"),
+            **dict.fromkeys(["/api/storages/{type}/{rest:path}", "/api/storages/export/{type}/{rest:path}"], "1/sync"),
+        },
+    )
