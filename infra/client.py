@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Self
 
 import httpx
 
+from infra.bearer import authentication
+
 ACTIVE = frozenset({"queued", "in_progress"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PROJECTS_AT_ONCE = 100
@@ -142,7 +144,7 @@ class Client:
             raise ApiError("The token holds characters that no token has.", HTTPStatus.UNAUTHORIZED)
         self._http = httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Token {token.strip()}"} if token.strip() else {},
+            auth=authentication(token.strip(), self.url),
             timeout=timeout,
             trust_env=not is_loopback(self.url),  # a proxy from the environment can't reach this machine's own servers
         )
@@ -162,52 +164,52 @@ class Client:
     def is_sluice(self) -> bool:
         """Whether a Sluice server answers, whatever it thinks of the token."""
         try:
-            return "sluice" in self._call("GET", "/api/version")
+            return "sluice" in self.call("GET", "/api/version")
         except ApiError:
             return False
 
     def project(self, number: int) -> Project:
         """One project."""
-        return Project.of(self._call("GET", f"/api/projects/{number}/"))
+        return Project.of(self.call("GET", f"/api/projects/{number}/"))
 
     def projects(self) -> Iterator[Project]:
         """All projects, newest first, fetched as they are asked for."""
         page, more = 0, True
         while more:
             page += 1
-            answer = self._call("GET", "/api/projects/", params={"page": page, "page_size": PROJECTS_AT_ONCE})
+            answer = self.call("GET", "/api/projects/", params={"page": page, "page_size": PROJECTS_AT_ONCE})
             yield from map(Project.of, answer["results"])
             more = bool(answer["next"])
 
     def create_project(self, title: str, label_config: str | None = None) -> Project:
         """Makes a project; its label config names the data of blob tasks."""
         fields = {"title": title, "label_config": label_config}
-        return Project.of(self._call("POST", "/api/projects/", json={k: v for k, v in fields.items() if v is not None}))
+        return Project.of(self.call("POST", "/api/projects/", json={k: v for k, v in fields.items() if v is not None}))
 
     def delete_project(self, number: int) -> None:
         """Deletes a project with its storages and tasks."""
-        self._call("DELETE", f"/api/projects/{number}/", expect=NoneType)
+        self.call("DELETE", f"/api/projects/{number}/", expect=NoneType)
 
     def storages(self, project: int) -> list[Storage]:
         """A project's import storages; none for a project that is not there."""
-        answer = self._call("GET", "/api/storages/", params={"project": project}, expect=list)
+        answer = self.call("GET", "/api/storages/", params={"project": project}, expect=list)
         return [Storage.of(item, item["type"]) for item in answer]
 
     def create_storage(self, kind: str, project: int, settings: Mapping[str, Any]) -> Storage:
         """Adds a storage to a project, after the server looked into its bucket."""
-        return Storage.of(self._call("POST", f"/api/storages/{kind}/", json={"project": project, **settings}), kind)
+        return Storage.of(self.call("POST", f"/api/storages/{kind}/", json={"project": project, **settings}), kind)
 
     def update_storage(self, storage: Storage, settings: Mapping[str, Any]) -> Storage:
         """Edits the given settings of a storage."""
-        return Storage.of(self._call("PATCH", _path(storage), json=dict(settings)), storage.type)
+        return Storage.of(self.call("PATCH", _path(storage), json=dict(settings)), storage.type)
 
     def storage(self, storage: Storage) -> Storage:
         """The storage as it is now."""
-        return Storage.of(self._call("GET", _path(storage)), storage.type)
+        return Storage.of(self.call("GET", _path(storage)), storage.type)
 
     def sync(self, storage: Storage) -> Storage:
         """Starts a sync, or joins the one under way; `storage` tells how it goes."""
-        return Storage.of(self._call("POST", f"{_path(storage)}/sync"), storage.type)
+        return Storage.of(self.call("POST", f"{_path(storage)}/sync"), storage.type)
 
     def tasks(self, project: int, limit: int) -> tuple[list[Json], int]:
         """The first tasks of a project as the API gives them, and how many there are."""
@@ -215,14 +217,15 @@ class Client:
         size, page, total = min(limit, TASKS_AT_ONCE), 0, 1
         while len(found) < min(limit, total):
             page += 1
-            answer = self._call("GET", "/api/tasks/", params={"project": project, "page": page, "page_size": size})
+            answer = self.call("GET", "/api/tasks/", params={"project": project, "page": page, "page_size": size})
             total = answer["total"]
             found += answer["tasks"]
             if not answer["tasks"]:
                 break
         return found[:limit], total
 
-    def _call(self, method: str, path: str, *, expect: type = dict, **request: Any) -> Any:
+    def call(self, method: str, path: str, *, expect: type = dict, **request: Any) -> Any:
+        """A request; its answer must be of the type. Raises `ApiError`."""
         try:
             answer = self._http.request(method, path, **request)
         except httpx.TimeoutException:

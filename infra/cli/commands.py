@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +13,13 @@ import typer
 from rich.console import Console
 
 from infra.cli import display
-from infra.cli.server import DEFAULT_DATA_DIR, DEFAULT_URL, Connection, connected, leave_at_next_interrupt
+from infra.cli.options import FAILED, AsJson, DataDir, Token, Url, aside, sentences
+from infra.cli.server import DEFAULT_DATA_DIR, Connection, connected, leave_at_next_interrupt
 from infra.cli.source import Source, SourceError, parse
 from infra.cli.syncing import ensure_storage, find_project, watch
 from infra.client import ApiError, Client, Project, Storage
-from shared.errors import SluiceError
 
 EXIT_CODES = {"completed": 0, "completed_with_errors": 2}
-FAILED = 1
 INTERRUPTED = 130
 
 # Locals in a traceback could hold credentials.
@@ -33,17 +31,6 @@ class Mode(StrEnum):
 
     BLOBS = "blobs"
     TASKS = "tasks"
-
-
-Url = Annotated[
-    str | None,
-    typer.Option(envvar="SLUICE_URL", help=f"The server. Without it: {DEFAULT_URL}, or one in this process."),
-]
-Token = Annotated[
-    str | None, typer.Option(envvar="SLUICE_TOKEN", help="The server's token. Without it: the data directory's.")
-]
-DataDir = Annotated[Path, typer.Option(help="Where a local server keeps its data.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; everything else goes to standard error.")]
 
 
 @app.callback()
@@ -62,7 +49,7 @@ def serve(
     """Run a server on this machine until it is interrupted."""
     from infra import local  # takes a second, and most commands need no server
 
-    with _sentences():
+    with sentences():
         try:
             local.serve(str(data_dir), port=port, files_root=str(files_root) if files_root else None)
         except OSError as error:
@@ -108,7 +95,7 @@ def sync(
     Exits with 0 if all was imported, 2 if some objects or rows could not be, 1 if the sync failed, 130 if interrupted.
     """
     console = display.make_console(stderr=as_json)
-    with _sentences():
+    with sentences():
         if project is not None and title is not None:
             raise SourceError("Give --project or --title, not both.")
         settings = {"use_blob_urls": mode is Mode.BLOBS, "recursive_scan": recursive, "regex_filter": regex or ""}
@@ -144,7 +131,7 @@ def storages(
 ) -> None:
     """Show the storages and how their last sync went."""
     console = display.make_console()
-    with _sentences(), connected(url or None, token, data_dir, say=_aside) as connection:
+    with sentences(), connected(url or None, token, data_dir, say=aside) as connection:
         client = connection.client
         numbers = [client.project(project).id] if project is not None else [one.id for one in client.projects()]
         display.storages_table(console, [storage for number in sorted(numbers) for storage in client.storages(number)])
@@ -160,7 +147,7 @@ def tasks(
     as_json: AsJson = False,
 ) -> None:
     """Show the first tasks of a project."""
-    with _sentences(), connected(url or None, token, data_dir, say=_aside) as connection:
+    with sentences(), connected(url or None, token, data_dir, say=aside) as connection:
         found, total = connection.client.tasks(project, limit)
         if as_json:
             print(json.dumps({"total": total, "tasks": found}))
@@ -225,22 +212,3 @@ def _report(storage: Storage, source: Source, project: Project) -> dict[str, obj
         **storage.counts._asdict(),
         "traceback": storage.traceback,
     }
-
-
-def _aside(text: str) -> None:
-    display.say(display.make_console(stderr=True), text, "dim")
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Expected errors become one sentence on standard error and exit code 1."""
-    try:
-        yield
-    except (ApiError, SourceError, SluiceError, OSError, UnicodeError) as error:
-        hint = ""
-        if isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED:
-            hint = " Give the server's token with --token or SLUICE_TOKEN."
-        elif isinstance(error, ApiError) and error.status == 0 and error.temporary:
-            hint = " Is the server running (`sluice serve`), and --url or SLUICE_URL right?"
-        display.say(display.make_console(stderr=True), f"sluice: {error}{hint}", "red")
-        raise typer.Exit(FAILED) from None

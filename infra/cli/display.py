@@ -168,6 +168,14 @@ def tasks_table(console: Console, tasks: Iterable[Mapping[str, Any]], total: int
     say(console, f"{shown:,} of {total:,} tasks")
 
 
+def plain_table(console: Console, names: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Rows of text, one a line."""
+    table = _table(*names)
+    for row in rows:
+        table.add_row(*(Text(plain(cell), overflow="fold") for cell in row))
+    console.print(table)
+
+
 def _table(*names: str) -> Table:
     table = Table(header_style="bold", box=None, pad_edge=False)
     for name in names:
