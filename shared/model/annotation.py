@@ -13,6 +13,7 @@ from shared.model.times import seconds
 MAX_PER_TASK = 200
 """Annotations of a task, and predictions of it: one commit deletes or rewrites a task with all of them."""
 MAX_RESULT_BYTES = 900_000
+UNWRITABLE = "It can't be stored as JSON: nested too deep, or text that is not Unicode."
 EPOCH_MS = 1_577_836_800_000
 """2020: numbers by time stay below 2**53 until 2089."""
 
@@ -147,8 +148,7 @@ def clean_prediction(given: Mapping[str, Any]) -> dict[str, Any]:
     checked.real("score")
     checked.real("mislabeling")
     checked.text("model_version", 500)
-    if "neighbors" in given:
-        checked.values["neighbors"] = given["neighbors"]
+    checked.opaque("neighbors")
     if checked.values.get("mislabeling", 0.0) is None:
         checked.values["mislabeling"] = 0.0
     return checked.done()
@@ -177,12 +177,21 @@ class _Checked:
         try:
             body = orjson.dumps(value)
         except orjson.JSONEncodeError:
-            self._problems["result"] = ["It can't be stored as JSON: nested too deep, or text that is not Unicode."]
+            self._problems["result"] = [UNWRITABLE]
             return
         if len(body) > MAX_RESULT_BYTES:
             self._problems["result"] = [f"A result of {len(body)} bytes; the limit is {MAX_RESULT_BYTES}."]
             return
         self.values["result"] = body
+
+    def opaque(self, name: str) -> None:
+        if name in self._given:
+            value = self._given[name]
+            try:
+                orjson.dumps([value])  # one level in, as it is stored
+            except orjson.JSONEncodeError:
+                self._problems[name] = [UNWRITABLE]
+            self.values[name] = value
 
     def whole(self, name: str) -> None:
         if name in self._given:

@@ -19,6 +19,7 @@ MOMENTS = ("created_at", "updated_at")
 COLUMNS = (*NUMBERS, *MOMENTS, "storage_filename")
 """What tasks can be filtered and ordered by, besides `data.<key>`."""
 MAX_FILTERS = 20
+"""Of one query; orders too."""
 Row = Mapping[str, Any]
 """The columns of one task."""
 Test = Callable[[Any], bool]
@@ -41,7 +42,7 @@ class Selection:
     def chosen(cls, items: Any) -> "Selection":
         """What `selected_items` of a body says. Raises `InvalidInputError`."""
         included, excluded = _chosen(items)
-        return cls(text=repr(items), included=included, excluded=excluded)
+        return cls(text=repr((included, excluded)), included=included, excluded=excluded)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -59,9 +60,10 @@ class Selection:
         return not self.tests or (any(results) if self.any_of else all(results))
 
     def sort(self, rows: list[Row]) -> None:
-        """Orders tasks that are in the order of their source; what has no value comes last."""
+        """Orders tasks that are in the order of their source; what has no value comes last, in either direction."""
         for column, descending in reversed(self.ordering):
             rows.sort(key=lambda row, c=column: _sortable(row.get(c)), reverse=descending)  # type: ignore[misc]
+            rows.sort(key=lambda row, c=column: row.get(c) is None)  # type: ignore[misc]
 
 
 def parse(query: str | None, selected: str | None, *, only_annotated: bool, ordering: str | None = None) -> Selection:
@@ -71,15 +73,18 @@ def parse(query: str | None, selected: str | None, *, only_annotated: bool, orde
     items = filters.get("items") or [] if isinstance(filters, dict) else None
     if not isinstance(items, list) or len(items) > MAX_FILTERS:
         raise InvalidInputError.of("query", f"filters.items must be a list of at most {MAX_FILTERS} filters.")
+    conjunction = filters.get("conjunction") or "and"
+    if conjunction not in ("and", "or"):
+        raise InvalidInputError.of("query", "filters.conjunction must be and or or.")
     orders = asked.get("ordering") or ([ordering] if ordering else [])
-    if not isinstance(orders, list):
-        raise InvalidInputError.of("query", "ordering must be a list of columns.")
+    if not isinstance(orders, list) or len(orders) > MAX_FILTERS:
+        raise InvalidInputError.of("query", f"ordering must be a list of at most {MAX_FILTERS} columns.")
     chosen = _object("selectedItems", selected) or asked.get("selectedItems") or {}
     included, excluded = _chosen(chosen)
     return Selection(
         text=repr((query, selected, only_annotated, ordering)),
         tests=tuple(_test(item) for item in items),
-        any_of=isinstance(filters, dict) and filters.get("conjunction") == "or",
+        any_of=conjunction == "or",
         ordering=tuple(_order(name) for name in orders),
         included=included,
         excluded=excluded,
@@ -129,16 +134,18 @@ def _test(item: Any) -> tuple[str, Test]:
         raise InvalidInputError.of("query", "A filter must be an object with filter, operator, type and value.")
     column = _column(item.get("filter"))
     operator, value = item.get("operator"), item.get("value")
+    operator = operator if isinstance(operator, str) else ""
     convert = _converter(column, item.get("type"))
     if operator == "empty":
         wanted = value in (True, "true", "True")
         return column, lambda found: (found in (None, "", [], {})) == wanted
     if operator in {"in", "not_in"}:
         low, high = _bounds(value, convert)
+        not_below = _SIMPLE["greater_or_equal"]
 
         def inside(found: Any) -> bool:
             number = _same(convert, found)
-            return number is not None and bool(low <= number <= high)
+            return not_below(number, low) and not_below(high, number)
 
         return column, inside if operator == "in" else lambda found: not inside(found)
     if operator in {"in_list", "not_in_list"}:
@@ -151,9 +158,9 @@ def _test(item: Any) -> tuple[str, Test]:
         )
     if operator == "regex":
         return column, _regex(value)
-    simple = _SIMPLE.get(operator) if isinstance(operator, str) else None
+    simple = _SIMPLE.get(operator)
     if simple is None:
-        raise InvalidInputError.of("query", f'There is no operator "{str(operator)[:30]}".')
+        raise InvalidInputError.of("query", f'There is no operator "{operator[:30]}".')
     if operator in {"contains", "not_contains"}:
         convert = _text
     right = _converted(convert, value)
@@ -191,7 +198,7 @@ def _converter(column: str, kind: Any) -> Callable[[Any], Any]:
 
 
 def _moment(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else seconds(value)
+    return round(float(value) if isinstance(value, int | float) else seconds(value), 6)  # as precise as it is shown
 
 
 def _text(value: Any) -> str:
@@ -206,7 +213,8 @@ def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
     try:
         return None if value is None else convert(value)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidInputError.of("query", f"A filter's value does not fit its column: {str(value)[:60]!r}.") from None
+        shown = f": {value[:60]!r}" if isinstance(value, str) else ""
+        raise InvalidInputError.of("query", f"A filter's value does not fit its column{shown}.") from None
 
 
 def _same(convert: Callable[[Any], Any], found: Any) -> Any:
@@ -230,7 +238,7 @@ def _regex(value: Any) -> Test:
     options.log_errors = False
     options.max_mem = 8 << 20
     try:
-        pattern = re2.compile(_text(value), options)
+        pattern = re2.compile(_converted(_text, value) or "", options)
     except re2.error:
         raise InvalidInputError.of("query", "The filter's pattern is not a valid RE2 pattern.") from None
     return lambda found: found is not None and bool(pattern.search(_text(found)))

@@ -18,9 +18,14 @@ def moment(seconds: float | None) -> str | None:
 
 
 def seconds(text: str) -> float:
-    """Seconds since the epoch of a time in ISO 8601; without a zone it is UTC. Raises `ValueError`."""
+    """Seconds since the epoch of a time in ISO 8601; without a zone it is UTC.
+
+    Raises `ValueError`, also for a time that `moment` could not write again.
+    """
     parsed = datetime.fromisoformat(text)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    value = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    datetime.fromtimestamp(value, UTC)
+    return value
 
 
 def ago(then: float, now: float) -> str:
