@@ -13,7 +13,7 @@ from functions.requests import Given, IdempotencyKey
 from functions.schemas import ERRORS, request_body
 from functions.schemas_tasks import AnnotationIn, AnnotationOut, BulkDeletedOut, BulkDeleteIn, BulkIn, BulkOut
 from functions.task_shapes import annotation_shape
-from shared.errors import InvalidInputError, NotFoundError
+from shared.errors import InvalidInputError
 from shared.model.annotation import Annotation
 from shared.model.selection import Selection
 from shared.model.user import User
@@ -83,15 +83,15 @@ def _tasks_of(ctx: Context, user: User, given: dict[str, Any]) -> list[int]:
     if numbers is None and given.get("selected_items") is not None:
         project = connecting.project_of(ctx, connecting.project_number(given), user=user).value
         selection = Selection.chosen(given["selected_items"])
-        numbers = selecting.select(ctx, project.id, selection).numbers
+        numbers = selecting.select(ctx, project, selection).numbers
     elif numbers is None and given.get("task") is not None:
         numbers = [given["task"]]
     if not isinstance(numbers, list) or not all(type(one) is int for one in numbers):
         raise InvalidInputError.of("tasks", "A list of tasks is required.")
     if len(numbers) > MAX_BULK:
         raise InvalidInputError.of("tasks", f"At most {MAX_BULK} tasks at once; these are {len(numbers)}.")
-    for number, found in zip(numbers, tasks.get_many(ctx, numbers), strict=True):
-        if found is None or not user.may_see(found.data["project"]):
+    for number, project_of in zip(numbers, tasks.projects_of(ctx, numbers), strict=True):
+        if project_of is None or not user.may_see(project_of):
             raise InvalidInputError.of("tasks", f'Invalid pk "{number}" - object does not exist.')
     return numbers
 
@@ -103,15 +103,7 @@ def delete_annotations(ctx: Ctx, user: Caller, given: Given) -> Json:
     numbers = given.get("ids")
     if not isinstance(numbers, list) or not all(type(one) is int for one in numbers) or len(numbers) > MAX_BULK:
         raise InvalidInputError.of("ids", f"A list of at most {MAX_BULK} numbers is required.")
-    deleted = 0
-    for number in dict.fromkeys(numbers):
-        try:
-            if annotating.get(ctx, number).project == project.id:
-                annotating.delete(ctx, number)
-                deleted += 1
-        except NotFoundError:
-            continue
-    return Json({"deleted_count": deleted})
+    return Json({"deleted_count": annotating.delete_many(ctx, project.id, list(dict.fromkeys(numbers)))})
 
 
 @router.get("/annotations/{id}", response_model=AnnotationOut)

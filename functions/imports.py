@@ -113,8 +113,12 @@ def get_import(
     response_model=ImportedPredictionsOut,
     openapi_extra=request_body(PredictionsIn),
 )
-def import_predictions(ctx: Ctx, project: OwnProject, given: GivenJson) -> Json:
-    """Save predictions of many tasks of a project: a list of objects with `task` and `result`."""
+def import_predictions(ctx: Ctx, user: Caller, project: OwnProject, given: GivenJson, key: IdempotencyKey = "") -> Json:
+    """Save predictions of many tasks of a project: a list of objects with `task` and `result`.
+
+    The same request again within a minute makes no second ones: one that broke off is gone on with.
+    """
     if not isinstance(given, list):
         raise InvalidInputError.of("non_field_errors", "A list of predictions is required.")
-    return Json({"created": predicting.import_many(ctx, project.id, given)}, 201)
+    created = predicting.import_many(ctx, project.id, given, user=user.id, idempotency_key=key)
+    return Json({"created": created}, 201)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from functions.access import OwnPrediction, visible_project
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, number
+from functions.requests import Given, IdempotencyKey, number
 from functions.schemas import ERRORS, request_body
 from functions.schemas_tasks import PredictionIn, PredictionOut
 from functions.task_shapes import prediction_shape
@@ -42,16 +42,18 @@ def list_predictions(
 
 
 @router.post("", status_code=201, response_model=PredictionOut, openapi_extra=request_body(PredictionIn))
-def create_prediction(ctx: Ctx, user: Caller, given: Given) -> Json:
-    """Save a prediction of a task."""
+def create_prediction(ctx: Ctx, user: Caller, given: Given, key: IdempotencyKey = "") -> Json:
+    """Save a prediction of a task. The same request again within a minute answers with the prediction that is there."""
     task = given.get("task")
     if task is None:
         raise InvalidInputError.of("task", "This field is required.")
     try:
-        document = _task(ctx, user, number(str(task)))
+        document = _task(ctx, user, number(str(task) if type(task) in (int, str) else ""))
     except NotFoundError:
-        raise InvalidInputError.of("task", f'Invalid pk "{str(task)[:30]}" - object does not exist.') from None
-    return Json(_shown(ctx, *predicting.create(ctx, int(document.ref.id), [given]))[0], 201)
+        shown = str(task)[:30] if type(task) in (int, str) else ""
+        raise InvalidInputError.of("task", f'Invalid pk "{shown}" - object does not exist.') from None
+    made = predicting.create(ctx, int(document.ref.id), given, user=user.id, idempotency_key=key)
+    return Json(_shown(ctx, made)[0], 201)
 
 
 @router.get("/{id}", response_model=PredictionOut)

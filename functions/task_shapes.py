@@ -96,7 +96,8 @@ def task_data(document: Document, project: Project) -> Any:
     """A task's data as people read it: what blob mode left without a name has the project's."""
     stored = document.data["data"]
     if UNDEFINED.encode() in stored:
-        return named_data(orjson.loads(stored), project.data_key)
+        # Written again by itself: as deep as it may be, it would be too deep inside of an answer.
+        return orjson.Fragment(orjson.dumps(named_data(orjson.loads(stored), project.data_key)))
     return orjson.Fragment(stored)
 
 
@@ -141,7 +142,7 @@ def prediction_shape(prediction: Prediction, now: float) -> dict[str, Any]:
         "created_ago": ago(prediction.created_at, now),
         "score": prediction.score,
         "cluster": prediction.cluster,
-        "neighbors": prediction.neighbors,
+        "neighbors": orjson.Fragment(orjson.dumps(prediction.neighbors)),
         "mislabeling": prediction.mislabeling,
         "created_at": moment(prediction.created_at),
         "updated_at": moment(prediction.updated_at),

@@ -74,7 +74,7 @@ def list_tasks(
     annotated = (only_annotated or "").lower() in {"1", "true"}
     if query or selected or annotated:
         selection = parse(query, selected, only_annotated=annotated)
-        found, totals = selected_pages.read(ctx, owner.id, selection, page_number(page), limit)
+        found, totals = selected_pages.read(ctx, owner, selection, page_number(page), limit)
     else:
         found, totals = pages.read(ctx, owner.id, page_number(page), limit)
     return Json(

@@ -64,11 +64,18 @@ class Prediction:
     model_run: int | None = None
     created_at: float
     updated_at: float
+    request: str = ""
+    """Fingerprint of the request that made it, as of an annotation's."""
 
 
 def number_by_time(now: float, random_bits: int) -> int:
     """A number below 2**53 that sorts by time; two of one millisecond differ in 12 random bits."""
     return ((int(now * 1000) - EPOCH_MS) << 12 | (random_bits & 0xFFF)) & (2**53 - 1) or 1
+
+
+def numbered_near(number: int, now: float, seconds: float) -> bool:
+    """Whether `number_by_time` may have given a number within so many seconds of `now`. Few imported ones pass too."""
+    return abs((number >> 12) + EPOCH_MS - now * 1000) <= (seconds + 1) * 1000
 
 
 def part_number(task: int, kind: str, place: int, digest: str, salt: int = 0) -> int:

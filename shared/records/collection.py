@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from shared.ports import Check, Create, Delete, Document, DocumentStore, Filter, Query, Ref, Update
+from shared.ports import Check, Create, Delete, Document, DocumentStore, Filter, Query, Ref, Update, Write
 
 T = TypeVar("T")
 
@@ -26,6 +26,12 @@ class Stored(Generic[T]):
     def delete(self) -> Delete:
         """Removes it, if it has not changed since."""
         return Delete(self.ref, self.revision)
+
+
+def weight(write: Write) -> int:
+    """About how many bytes a write adds to a commit: those of its texts and opaque fields, and some for the rest."""
+    data = write.data if isinstance(write, Create) else write.changes if isinstance(write, Update) else {}
+    return 300 + sum(len(value) for value in data.values() if isinstance(value, bytes | str))
 
 
 class Collection(Generic[T]):

@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import orjson
-
 from shared.errors import CommitRefusedError, CommitUnknownError, InvalidInputError, NotFoundError
 from shared.log import logger
-from shared.model.annotation import fingerprint, number_by_time
+from shared.model.annotation import fingerprint
 from shared.model.project import Project
 from shared.model.rows import BadRow, Checkpoint, TaskRow, build_row
 from shared.model.task import missing_keys, task_id
 from shared.model.upload import Upload
 from shared.ports import Document
 from shared.records import tasks as records
+from shared.records.collection import weight
 from shared.records.tasks import NewTask
 from shared.services.context import Context
 
@@ -50,10 +49,12 @@ def add(
         now = ctx.clock()
         checked = Upload(id=0, project=project, digest="", round=0, state="completed", since=now, ended=now)
         return Added(replace(checked, task_count=counts[0], annotation_count=counts[1], prediction_count=counts[2]), [])
-    digest = fingerprint(orjson.dumps(items))
+    digest = fingerprint([row.digest for row in rows])
     number = int(fingerprint("upload", project, user, idempotency_key or digest)[:13], 16) or 1
     upload = _begin(ctx, number, project, digest, keep=bool(idempotency_key))
     numbers = _commit_all(ctx, upload, rows)
+    if upload.state == "completed":
+        return Added(upload, numbers)
     done = replace(upload, state="completed", ended=ctx.clock())
     done = replace(done, task_count=counts[0], annotation_count=counts[1], prediction_count=counts[2])
     _end(ctx, done)
@@ -71,8 +72,7 @@ def add_one(ctx: Context, project: int, item: Mapping[str, Any], *, user: int, i
         texts = error.fields.pop("0", [])  # the place in a list says nothing here
         raise InvalidInputError(fields={**error.fields, **({"non_field_errors": texts} if texts else {})}) from None
     now = ctx.clock()
-    number = number_by_time(now, ctx.rng.getrandbits(12))
-    once = Upload(id=number, project=project, digest=ctx.new_id(), round=0, state="in_progress", since=now)
+    once = Upload(id=ctx.new_number(), project=project, digest=ctx.new_id(), round=0, state="in_progress", since=now)
     return _commit_all(ctx, once, rows)[0]
 
 
@@ -98,6 +98,8 @@ def _checked(ctx: Context, project: Project, items: Sequence[Any]) -> list[TaskR
         row = build_row(item, at, Checkpoint(), ctx.settings.max_row_bytes)
         if isinstance(row, BadRow):
             problems[str(at)] = [row.reason]
+        elif not _data(item):
+            problems[str(at)] = ["Task data must be an object with at least one key."]
         elif missing := missing_keys(_data(item), project.data_keys):
             problems[str(at)] = [f'"{key}" key is expected in task data' for key in missing]
         else:
@@ -149,6 +151,7 @@ def _end(ctx: Context, done: Upload) -> None:
         except (CommitRefusedError, CommitUnknownError):
             continue
         return
+    raise CommitRefusedError(f"upload {done.id} is being changed by others; try again")
 
 
 def _commit_all(ctx: Context, upload: Upload, rows: Sequence[TaskRow]) -> list[int]:
@@ -157,7 +160,7 @@ def _commit_all(ctx: Context, upload: Upload, rows: Sequence[TaskRow]) -> list[i
     writes = size = 0
     for row in rows:
         new = _new_task(upload, row)
-        bytes_ = sum(300 + sum(len(v) for v in write.data.values() if type(v) is bytes) for write in new.writes)
+        bytes_ = sum(map(weight, new.writes))
         if batch and (writes + len(new.writes) > ctx.settings.batch_writes or size + bytes_ > ctx.settings.batch_bytes):
             numbers += _commit(ctx, upload.project, batch)
             batch, writes, size = [], 0, 0

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shared.errors import CommitRefusedError
 from shared.model.ledger import Entry, State, Todo
 from shared.model.rows import BadRow, TaskRow
 from shared.model.task import position
 from shared.ports import Delete, Document, Update, Write
 from shared.records import tasks
+from shared.records.collection import weight
 from shared.services.batching import Item
 from shared.services.reading import ByteSource, read_rows
 
@@ -44,7 +46,7 @@ class Alignment:
         self._before: Entry = todo.entry
         self._source = source
         self._writes: list[Write] = []
-        self._updates = 0
+        self._updates = self._bytes = 0
         self._rewritten = 0
 
     def run(self) -> None:
@@ -130,6 +132,11 @@ class Alignment:
                 continue
             count += not task.data["deleted"]
             writes = self._changes(task, row, now)
+            if len(writes) > MAX_WRITES:
+                emptied = self._emptied(task)
+                if emptied is None:
+                    return None
+                writes = self._changes(emptied, row, now)
             if writes:
                 self._add(writes, rewritten="data" in writes[0].changes)
         return None if self._batch.stopped else (count, entry)
@@ -162,6 +169,23 @@ class Alignment:
             }
         return [Update(task.ref, changes, task.revision), *parts] if changes else []
 
+    def _emptied(self, task: Document) -> Document | None:
+        """The task without its predictions, where one commit can't hold them and the new ones; None if out of time.
+
+        Without a digest it is no row's task as it is: whoever goes on from here rewrites it. Raises
+        `CommitRefusedError` if somebody worked on it.
+        """
+        self._send()
+        nothing: dict[str, Any] = {"prediction_ids": [], "total_predictions": 0, "digest": ""}
+        gone = [Delete(old, None) for old in tasks.parts_of(task)]
+        self._batch.updated([Update(task.ref, nothing, task.revision), *gone], 0)
+        if self._batch.stopped:
+            return None
+        found = self._importer.ctx.documents.get(task.ref)
+        if found is None or found.data["deleted"] or tasks.annotated(found) or found.data["prediction_ids"]:
+            raise CommitRefusedError("the task was changed meanwhile")
+        return found
+
     def _freeze(self, old: list[Document], used: set[object]) -> None:
         """Marks annotated tasks whose row is no longer there as it was; unannotated ones stay (`on_deleted`: keep)."""
         for document in old:
@@ -170,16 +194,18 @@ class Alignment:
 
     def _add(self, writes: list[Write], *, rewritten: bool = False) -> None:
         """Takes the writes of one task; what is full is sent before."""
-        if len(self._writes) + len(writes) > MAX_WRITES:
+        size = sum(map(weight, writes))
+        if len(self._writes) + len(writes) > MAX_WRITES or self._bytes + size > self._importer.ctx.settings.batch_bytes:
             self._send()
         self._writes += writes
+        self._bytes += size
         self._rewritten += rewritten
         self._updates += 1
         if self._updates >= UPDATES:
             self._send()
 
     def _send(self) -> None:
-        writes, self._writes, self._updates = self._writes, [], 0
+        writes, self._writes, self._updates, self._bytes = self._writes, [], 0, 0
         rewritten, self._rewritten = self._rewritten, 0
         if writes and not self._batch.stopped:
             self._batch.updated(writes, rewritten)

@@ -121,7 +121,7 @@ def project_number(given: Mapping[str, Any]) -> int:
     value = given["project"]
     if value is None:
         raise InvalidInputError.of("project", "This field may not be null.")
-    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]+", str(value)):
+    if type(value) not in (int, str) or not re.fullmatch(r"[+-]?[0-9]+", str(value)):
         raise InvalidInputError.of("project", "Incorrect type. Expected pk value, received something else.")
     text = str(value)[:19]
     if int(text) < 1 or len(str(value)) > 18:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
-from shared.model.annotation import Annotation, Prediction
+from shared.model.annotation import Annotation, Prediction, number_by_time
 from shared.model.run import Gate
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
@@ -33,6 +34,10 @@ SYNC_CHUNK = "sync_chunk"
 """The function that permits are sent to."""
 DELIVER_WEBHOOK = "deliver_webhook"
 """The function that is told which item of the outbox to deliver."""
+
+
+TIE = 1000 << 12
+"""A second, in numbers by time: one that is so little smaller than the last comes right behind that."""
 
 
 def _new_id() -> str:
@@ -66,6 +71,8 @@ class Context:
     stopping: bool = False
     """Set when the process is about to end: workers stop at the next batch boundary."""
 
+    _numbering: Lock = field(init=False, default_factory=Lock)
+    _number: int = field(init=False, default=0)
     projects: Projects = field(init=False)
     storages: Storages = field(init=False)
     gates: Collection[Gate] = field(init=False)
@@ -82,6 +89,15 @@ class Context:
     uploads: Uploads = field(init=False)
     webhooks: Webhooks = field(init=False)
     outbox: Outbox = field(init=False)
+
+    def new_number(self) -> int:
+        """An id below 2**53: by time, and never the same twice in this process."""
+        with self._numbering:
+            number = number_by_time(self.clock(), self.rng.getrandbits(12))
+            if self._number - TIE < number <= self._number:
+                number = self._number + 1
+            self._number = number
+            return number
 
     def out_of_time(self, deadline: float) -> bool:
         """Whether work has to stop at the next boundary."""

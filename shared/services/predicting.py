@@ -1,74 +1,134 @@
 """Predictions: create, read, edit, delete, import. Each change writes the task in the same commit."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from shared.errors import InvalidInputError, NotFoundError
-from shared.model.annotation import MAX_PER_TASK, Prediction, clean_prediction, number_by_time
+from shared.log import logger
+from shared.model.annotation import MAX_PER_TASK, Prediction, clean_prediction, fingerprint
 from shared.model.project import Project
 from shared.ports import Document, Value
 from shared.records.annotations import prediction_ids
 from shared.records.collection import Stored
-from shared.services import tasks
+from shared.services.annotating import REPEAT_SECONDS, repeatable
 from shared.services.context import Context
-from shared.services.task_commits import Change, commit
+from shared.services.task_batches import commit_many
+from shared.services.task_commits import Change, Decide, commit
+from shared.services.tasks import projects_of
 
 UNKNOWN = "No Prediction matches the given query."
 MAX_IMPORT = 10_000
-MAX_LISTED = 10_000
+MAX_PROBLEMS = 20
+STRIDE = 100
+OTHER_BYTES = 1000
+"""What a prediction may take besides its result."""
 
 
-def create(ctx: Context, task: int, given: Sequence[Mapping[str, Any]]) -> list[Prediction]:
-    """Adds predictions to a task, all or none. Raises `NotFoundError`, `InvalidInputError`."""
-    values = [_whole(item) for item in given]
-    now = ctx.clock()
-    numbers: list[int] = []
-    while len(numbers) < len(values):
-        number = number_by_time(now, ctx.rng.getrandbits(12))
-        if number not in numbers:
-            numbers.append(number)
+def create(ctx: Context, task: int, given: Mapping[str, Any], *, user: int, idempotency_key: str = "") -> Prediction:
+    """Adds a prediction to a task. Raises `NotFoundError`, `InvalidInputError`.
 
-    def decide(document: Document, project: Project, tried: bool) -> Change[list[Prediction]]:
-        made = [
-            Prediction(id=number, task=task, project=project.id, created_at=now, updated_at=now, **one)
-            for number, one in zip(numbers, values, strict=True)
-        ]
-        before = prediction_ids(document)
-        if tried and set(numbers) <= set(before):
-            return Change(made)  # by the commit whose answer was lost
-        if len(before) + len(made) > MAX_PER_TASK:
-            raise InvalidInputError(f"A task can have {MAX_PER_TASK} predictions; task {task} has {len(before)}.")
-        after = [*before, *numbers]
-        fields: dict[str, Value] = {"prediction_ids": after, "total_predictions": len(after)}
-        return Change(made, [ctx.predictions.create(one.id, one) for one in made], fields)
-
-    return commit(ctx, task, decide) if values else []
+    Idempotent: the same user's same request for the same task, within a minute or with the same `idempotency_key` for
+    as long as the prediction lives, answers with the prediction that is there.
+    """
+    return commit(ctx, task, _creation(ctx, [_New.of(given, user, idempotency_key)], idempotency_key))[0]
 
 
-def import_many(ctx: Context, project: int, items: Sequence[Any]) -> int:
-    """Adds predictions to many tasks of a project; all are checked before the first is added. Returns how many."""
+def import_many(ctx: Context, project: int, items: Sequence[Any], *, user: int, idempotency_key: str = "") -> int:
+    """Adds predictions to many tasks of a project; all are checked before the first is added. Returns how many.
+
+    Idempotent as `create` is, for each of them; equal ones of one request are different ones.
+    """
     if len(items) > MAX_IMPORT:
         raise InvalidInputError(f"At most {MAX_IMPORT} predictions at once; these are {len(items)}.")
     problems: dict[str, list[str]] = {}
-    checked: list[tuple[int, Mapping[str, Any]]] = []
+    said: dict[int, list[_New]] = defaultdict(list)
     for at, item in enumerate(items):
         try:
-            checked.append((_task_of(item), item))
-            _whole(item)
+            mine = said[_task_of(item)]
+            if len(mine) >= MAX_PER_TASK:
+                raise InvalidInputError.of("task", f"A task can have {MAX_PER_TASK} predictions.")
+            mine.append(_New.of(item, user, idempotency_key, mine))
         except InvalidInputError as error:
-            texts = [f"{name}: {text}" for name, said in error.fields.items() for text in said] or [error.message]
-            problems[str(at)] = texts
-    refs = sorted({number for number, _item in checked})
-    for number, found in zip(refs, tasks.get_many(ctx, refs), strict=True):
-        if found is None or found.data["project"] != project:
-            problems.setdefault("task", []).append(f"The project has no task {number}.")
+            texts = [f"{name}: {text}" for name, said_of in error.fields.items() for text in said_of]
+            problems[str(at)] = texts or [error.message]
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if not problems:
+        strangers = [n for n, of in zip(said, projects_of(ctx, list(said)), strict=True) if of != project]
+        if strangers:
+            problems["task"] = [f"The project has no task {number}." for number in strangers[:MAX_PROBLEMS]]
     if problems:
-        raise InvalidInputError(fields=dict(list(problems.items())[:20]))
-    for number, group in groupby(sorted(checked, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
-        create(ctx, number, [item for _number, item in group])
-    return len(checked)
+        raise InvalidInputError(fields=problems)
+    while said:  # a task with more than one commit holds takes several
+        heads = {task: _head(mine, ctx.settings.batch_bytes) for task, mine in said.items()}
+        commit_many(ctx, {task: _creation(ctx, head, idempotency_key) for task, head in heads.items()})
+        said = {task: mine[len(heads[task]) :] for task, mine in said.items() if len(mine) > len(heads[task])}
+    logger.info("predictions added", action="prediction.import", project=project, predictions=len(items))
+    return len(items)
+
+
+class _New(NamedTuple):
+    """A prediction to be made."""
+
+    values: Mapping[str, Any]
+    request: str
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], user: int, idempotency_key: str, before: "Sequence[_New]" = ()) -> "_New":
+        """`before`: those of the same request for the same task."""
+        values = clean_prediction(given)
+        if "result" not in values:
+            raise InvalidInputError.of("result", "This field is required.")
+        if idempotency_key:
+            return cls(values, fingerprint("key", user, idempotency_key, len(before)))
+        equal = sum(other.values == values for other in before)
+        return cls(values, fingerprint(user, sorted(values.items()), equal))
+
+
+def _head(said: "Sequence[_New]", limit: int) -> "Sequence[_New]":
+    """As many from the start as one commit holds, at least one."""
+    size = 0
+    for at, one in enumerate(said):
+        size += OTHER_BYTES + len(one.values["result"]) + len(orjson.dumps(one.values.get("neighbors")))
+        if at and size > limit:
+            return said[:at]
+    return said
+
+
+def _creation(ctx: Context, said: "Sequence[_New]", idempotency_key: str) -> Decide[list[Prediction]]:
+    """Adds predictions to one task, those that an earlier attempt did not."""
+
+    def decide(document: Document, project: Project, _unsure: bool) -> Change[list[Prediction]]:
+        now, task = ctx.clock(), int(document.ref.id)
+        before = prediction_ids(document)
+        known = {one.request: one for one in _of(ctx, repeatable(before, now, idempotency_key))}
+        made = {
+            new.request: Prediction(
+                id=ctx.new_number(),
+                task=task,
+                project=project.id,
+                created_at=now,
+                updated_at=now,
+                request=new.request,
+                **new.values,
+            )
+            for new in said
+            if new.request not in known or not (idempotency_key or now - known[new.request].created_at < REPEAT_SECONDS)
+        }
+        result = [made.get(new.request) or known[new.request] for new in said]
+        if not made:
+            return Change(result)
+        after = [*before, *(one.id for one in made.values())]
+        if len(after) > MAX_PER_TASK:
+            raise InvalidInputError(f"A task can have {MAX_PER_TASK} predictions; task {task} has {len(before)}.")
+        fields: dict[str, Value] = {"prediction_ids": after, "total_predictions": len(after)}
+        return Change(result, [ctx.predictions.create(one.id, one) for one in made.values()], fields)
+
+    return decide
 
 
 def get(ctx: Context, number: int) -> Prediction:
@@ -78,20 +138,26 @@ def get(ctx: Context, number: int) -> Prediction:
 
 def of_task(ctx: Context, task: Document) -> list[Prediction]:
     """The predictions of a task, oldest first."""
-    return [stored.value for stored in ctx.predictions.get_many(prediction_ids(task)) if stored is not None]
+    return _of(ctx, prediction_ids(task))
+
+
+def _of(ctx: Context, numbers: Sequence[int]) -> list[Prediction]:
+    return [stored.value for stored in ctx.predictions.get_many(numbers) if stored is not None]
 
 
 def of_project(ctx: Context, project: int) -> list[Prediction]:
-    """All predictions of a project. Raises `InvalidInputError` if they are too many for one answer."""
+    """All predictions of a project, by id. Raises `InvalidInputError` if they are too many for one answer."""
     found: list[Prediction] = []
     after: str | None = None
+    size = 0
     while True:
-        page = ctx.predictions.of_project(project, after=after, limit=500)
+        page = ctx.predictions.of_project(project, after=after, limit=STRIDE)
         found += [stored.value for stored in page]
-        if len(page) < 500:
-            return found
-        if len(found) >= MAX_LISTED:
-            raise InvalidInputError(f"The project has more than {MAX_LISTED} predictions: read them with its tasks.")
+        size += sum(OTHER_BYTES + len(stored.value.result) for stored in page)
+        if size > ctx.settings.max_body_bytes:
+            raise InvalidInputError("The project's predictions are too many for one answer: read them with its tasks.")
+        if len(page) < STRIDE:
+            return sorted(found, key=lambda prediction: prediction.id)
         after = page[-1].ref.id
 
 
@@ -102,7 +168,7 @@ def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Prediction:
     if given.get("task") not in (None, task, str(task)):
         raise InvalidInputError.of("task", "A prediction can't move to another task.")
 
-    def decide(_document: Document, _project: Project, _tried: bool) -> Change[Prediction]:
+    def decide(_document: Document, _project: Project, _unsure: bool) -> Change[Prediction]:
         stored = _stored(ctx, number)
         changed = replace(stored.value, **values)
         if changed == stored.value:
@@ -117,11 +183,11 @@ def delete(ctx: Context, number: int) -> None:
     """Deletes a prediction. Raises `NotFoundError`."""
     task = get(ctx, number).task
 
-    def decide(document: Document, _project: Project, tried: bool) -> Change[None]:
+    def decide(document: Document, _project: Project, unsure: bool) -> Change[None]:
         stored = ctx.predictions.get(number)
         if stored is None:
-            if tried:
-                return Change(None)
+            if unsure:
+                return Change(None)  # by the commit whose answer was lost
             raise NotFoundError(UNKNOWN)
         left = [other for other in prediction_ids(document) if other != number]
         return Change(None, [stored.delete], {"prediction_ids": left, "total_predictions": len(left)})
@@ -136,13 +202,6 @@ def _task_of(item: Any) -> int:
     if isinstance(number, bool) or not isinstance(number, int):
         raise InvalidInputError.of("task", "The number of a task is required.")
     return number
-
-
-def _whole(given: Mapping[str, Any]) -> dict[str, Any]:
-    values = clean_prediction(given)
-    if "result" not in values:
-        raise InvalidInputError.of("result", "This field is required.")
-    return values
 
 
 def _stored(ctx: Context, number: int) -> Stored[Prediction]:

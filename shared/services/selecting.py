@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.errors import InvalidInputError, NotFoundError
+from shared.model.project import Project
 from shared.model.selection import Selection, columns_of
+from shared.model.task import named_data
 from shared.ports import Document
 from shared.services import tasks
 from shared.services.context import Context
@@ -23,6 +25,8 @@ LIFE = 300.0
 """Seconds for which later pages are those of the list that the first page made."""
 MAX_KEPT = 50
 STRIDE = 1000
+STRIDE_WITH_DATA = 200
+"""Tasks read at once; fewer where their data is needed, as each may take a megabyte."""
 _ALWAYS = ("position", "total_annotations", "total_predictions", "cancelled_annotations")
 
 
@@ -42,7 +46,7 @@ class SelectedPages:
         self._lock = Lock()
 
     def read(
-        self, ctx: Context, project: int, selection: Selection, page: int, size: int
+        self, ctx: Context, project: Project, selection: Selection, page: int, size: int
     ) -> tuple[list[Document], Totals]:
         """A page, counted from 1. Raises `NotFoundError` behind the end, `InvalidInputError` for too many tasks."""
         found = self._found(ctx, project, selection, fresh=page == 1)
@@ -51,8 +55,8 @@ class SelectedPages:
             raise NotFoundError("Invalid page.")
         return [task for task in tasks.get_many(ctx, numbers) if task is not None], found.totals
 
-    def _found(self, ctx: Context, project: int, selection: Selection, *, fresh: bool) -> Found:
-        key, now = (project, selection.text), ctx.clock()
+    def _found(self, ctx: Context, project: Project, selection: Selection, *, fresh: bool) -> Found:
+        key, now = (project.id, selection.text), ctx.clock()
         with self._lock:
             known = self._kept.get(key)
         if known and not fresh and now - known.since < LIFE:
@@ -66,7 +70,7 @@ class SelectedPages:
         return found
 
 
-def select(ctx: Context, project: int, selection: Selection) -> Found:
+def select(ctx: Context, project: Project, selection: Selection) -> Found:
     """Looks through a project's tasks. Raises `InvalidInputError` if they are too many."""
     limit = ctx.settings.max_selected_tasks
     names, keys = columns_of(selection.columns)
@@ -74,14 +78,15 @@ def select(ctx: Context, project: int, selection: Selection) -> Found:
     rows: list[Mapping[str, Any]] = []
     after, seen = None, 0
     while True:
-        page, query = ctx.tasks.page(project, after=after, limit=STRIDE, select=fields)
-        rows += [row for row in (_row(task, keys) for task in page) if selection.takes(row)]
+        wanted = min(STRIDE_WITH_DATA if keys else STRIDE, limit + 1 - seen)
+        page, query = ctx.tasks.page(project.id, after=after, limit=wanted, select=fields)
+        rows += [row for row in (_row(task, keys, project) for task in page) if selection.takes(row)]
         seen += len(page)
-        if len(page) < STRIDE:
-            break
-        if seen >= limit:
+        if seen > limit:
             text = f"The project has more than {limit} tasks: read them in the order of their source, without a query."
             raise InvalidInputError.of("query", text)
+        if len(page) < wanted:
+            break
         after = query.cursor(page[-1])
     selection.sort(rows)
     totals = Totals(
@@ -90,11 +95,11 @@ def select(ctx: Context, project: int, selection: Selection) -> Found:
     return Found([row["id"] for row in rows], totals, ctx.clock())
 
 
-def _row(task: Document, keys: frozenset[str]) -> dict[str, Any]:
+def _row(task: Document, keys: frozenset[str], project: Project) -> dict[str, Any]:
     row = {**task.data, "id": int(task.ref.id), "storage_filename": task.data.get("key") or None}
     for name in ("total_annotations", "total_predictions", "cancelled_annotations"):
         row[name] = row.get(name) or 0
     if keys:
-        content = orjson.loads(row.pop("data"))
+        content = named_data(orjson.loads(row.pop("data")), project.data_key)
         row |= {f"data.{key}": content.get(key) for key in keys}
     return row

@@ -4,7 +4,8 @@ Whoever saves, changes or deletes an annotation or a prediction writes the task 
 is refused when somebody worked on it meanwhile, and a request that is repeated finds what its first attempt did.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -36,29 +37,46 @@ class Change(Generic[T]):
     event: Event | None = None
 
 
-def commit(ctx: Context, number: int, decide: Callable[[Document, Project, bool], Change[T]]) -> T:
-    """Applies what `decide` makes of the task and its project, and again if the task changed meanwhile.
+Decide = Callable[[Document, Project, bool], Change[T]]
+"""What is to be made of a task of a project. The third argument: the answer to an earlier attempt was lost."""
 
-    The third argument tells whether an earlier attempt was made, whose answer may have been lost. Raises
-    `NotFoundError`, and what `decide` raises.
+
+def commit(ctx: Context, number: int, decide: Decide[T], *, unsure: bool = False) -> T:
+    """Applies what `decide` makes of the task, and again if the task changed meanwhile.
+
+    `unsure`: the answer to an attempt that the caller made was lost. Raises `NotFoundError`, and what `decide` raises.
     """
-    tried = False
     for _ in range(RETRIES):
         task, project = tasks.get(ctx, number)
-        change = decide(task, project, tried)
+        change = decide(task, project, unsure)
         if not change.writes and not change.task:
             return change.result
-        fields: dict[str, Any] = {"updated_at": ctx.clock(), "edits": (task.data.get("edits") or 0) + 1, **change.task}
-        told = _told(ctx, change.event, project.id) if change.event else []
-        tried = True
+        items = told(ctx, project.id, [change])
         try:
-            ctx.documents.commit([Update(task.ref, fields, task.revision), *change.writes, *told])
-        except (CommitRefusedError, CommitUnknownError):
+            ctx.documents.commit([*writes(ctx, task, change), *items])
+        except CommitRefusedError:
             continue
-        outbox.send(ctx, told)
+        except CommitUnknownError:
+            unsure = True
+            continue
+        outbox.send(ctx, items)
         return change.result
     raise CommitRefusedError(f"task {number} is being changed by others; try again")
 
 
-def _told(ctx: Context, event: Event, project: int) -> list[Create]:
-    return outbox.writes(ctx, outbox.subscribers(ctx, project), event.action, project, event.ids)
+def writes(ctx: Context, task: Document, change: Change[Any]) -> list[Write]:
+    """The writes of a change: of the task itself first, if it has not changed since, then of its parts."""
+    fields: dict[str, Any] = {"updated_at": ctx.clock(), "edits": (task.data.get("edits") or 0) + 1, **change.task}
+    return [Update(task.ref, fields, task.revision), *change.writes]
+
+
+def told(ctx: Context, project: int, changes: Iterable[Change[Any]]) -> list[Create]:
+    """What the same commit writes for webhooks: an item for each action, about all of a project's changes."""
+    by_action: dict[str, list[int]] = defaultdict(list)
+    for change in changes:
+        if change.event is not None:
+            by_action[change.event.action] += change.event.ids
+    if not by_action:
+        return []
+    subscribers = outbox.subscribers(ctx, project)
+    return [item for action, ids in by_action.items() for item in outbox.writes(ctx, subscribers, action, project, ids)]

@@ -18,6 +18,14 @@ from shared.services.task_commits import Change, Event, commit
 DELETE_SECONDS = 40.0
 """How long one request deletes tasks: below the time-out of clients."""
 MAX_WRITES = 450
+DELETED = (
+    "total_annotations",
+    "cancelled_annotations",
+    "total_predictions",
+    "annotation_ids",
+    "prediction_ids",
+)
+"""What `deletion` has to know of a task."""
 
 
 def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Document:
@@ -26,7 +34,7 @@ def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Document:
     Returns the task as it is now. Raises `NotFoundError`, `InvalidInputError`.
     """
 
-    def decide(document: Document, project: Project, _tried: bool) -> Change[None]:
+    def decide(document: Document, project: Project, _unsure: bool) -> Change[None]:
         values = _clean(ctx, given, project)
         changed = {name: value for name, value in values.items() if document.data.get(name, _DEFAULTS[name]) != value}
         return Change(None, (), {**changed, "edited": True} if changed else {})
@@ -86,7 +94,7 @@ def delete(ctx: Context, number: int) -> None:
     """Deletes a task for good: what stays of it keeps its object from being imported again. Raises `NotFoundError`."""
     tasks.get(ctx, number)
 
-    def decide(document: Document, _project: Project, _tried: bool) -> Change[None]:
+    def decide(document: Document, _project: Project, _unsure: bool) -> Change[None]:
         update, *parts = deletion(document, ctx.clock())
         assert isinstance(update, Update)  # noqa: S101
         return Change(None, parts, update.changes, Event("TASKS_DELETED", [number]))
@@ -100,15 +108,13 @@ def delete(ctx: Context, number: int) -> None:
 
 def deletion(document: Document, now: float) -> list[Write]:
     """The writes that delete a task with its parts."""
-    changes: dict[str, Value] = {"deleted": True, "updated_at": now, "data": b"{}"}
+    changes: dict[str, Value] = {"deleted": True, "updated_at": now, "data": b"{}", "meta": b""}
     for name in ("total_annotations", "cancelled_annotations", "total_predictions"):
         if name in document.data:
             changes[name] = 0
     for name in ("annotation_ids", "prediction_ids"):
         if name in document.data:
             changes[name] = []
-    if "meta" in document.data:
-        changes["meta"] = b""
     return [
         Update(document.ref, changes, document.revision),
         *(Delete(ref, None) for ref in records.parts_of(document)),
@@ -123,7 +129,7 @@ def delete_all(ctx: Context, project: int) -> int:
     deadline = ctx.clock() + DELETE_SECONDS
     removed = 0
     while True:
-        page, _query = ctx.tasks.page(project, after=None, limit=200)
+        page, _query = ctx.tasks.page(project, after=None, limit=200, select=DELETED)
         if not page:
             logger.info("tasks deleted", action="task.delete_all", project=project, tasks=removed)
             return removed

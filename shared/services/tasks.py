@@ -19,6 +19,8 @@ TOTALS_LIFE = 60.0
 MAX_TOTALS = 1000
 UNKNOWN = "No Task matches the given query."
 MAX_REFS = 500
+MAX_WHOLE = 100
+"""Tasks read at once where little of them matters: a task may take a megabyte."""
 
 
 class Totals(NamedTuple):
@@ -86,6 +88,12 @@ def get_many(ctx: Context, numbers: Sequence[int]) -> list[Document | None]:
         refs = [ctx.tasks.ref(number) for number in numbers[at : at + MAX_REFS]]
         found += ctx.documents.get_many(refs)
     return [None if task is None or task.data.get("deleted") else task for task in found]
+
+
+def projects_of(ctx: Context, numbers: Sequence[int]) -> list[int | None]:
+    """The projects of tasks, None for each task that is not there or was deleted. Holds the content of few at once."""
+    slices = (numbers[at : at + MAX_WHOLE] for at in range(0, len(numbers), MAX_WHOLE))
+    return [task and task.data["project"] for some in slices for task in get_many(ctx, some)]
 
 
 def parts(ctx: Context, tasks: Sequence[Document]) -> Mapping[str, Parts]:

@@ -61,12 +61,13 @@ def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
         for collection in ("lanes", "runs"):
             yield Query(collection=collection, where=(Filter("storage", "==", storage),), select=())
     if item["project"] is not None:
-        for collection in ("annotations", "predictions"):
-            yield Query(collection=collection, where=(Filter("project", "==", item["project"]),), select=())
         for deleted in (False, True):
             where = (Filter("project", "==", item["project"]), Filter("deleted", "==", deleted))
             # In the order of an index that is there anyway.
             yield Query(collection="tasks", where=where, order=("position",), select=())
+        # Only now: what is said of a task is committed with it, so that nothing can be added once all tasks are gone.
+        for collection in ("annotations", "predictions"):
+            yield Query(collection=collection, where=(Filter("project", "==", item["project"]),), select=())
 
 
 def _remove_all(ctx: Context, query: Query, limit: int) -> int:

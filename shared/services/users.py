@@ -29,7 +29,8 @@ def first(ctx: Context) -> User:
 def named(ctx: Context, ids: Iterable[int], caller: User) -> dict[int, User]:
     """The users of these ids, without those that are not there; reads nobody if they are all the caller."""
     others = sorted({*ids} - {caller.id})
-    found = [stored.value for stored in ctx.users.get_many(others) if stored is not None]
+    slices = (others[at : at + MAX_READ] for at in range(0, len(others), MAX_READ))
+    found = [stored.value for some in slices for stored in ctx.users.get_many(some) if stored is not None]
     return {user.id: user for user in [caller, *found]}
 
 

@@ -122,8 +122,7 @@ def test_data_of_every_kind_can_be_compared_with_every_value(operator):
         bounds = {"min": value, "max": value} if operator == "in" else value
         try:
             selection = asked(("data.x", operator, bounds, kind))
-        except InvalidInputError as error:
-            assert "query" in error.fields
+        except InvalidInputError:
             continue
         for found in ("text", 7, 7.5, True, None, [1, "a"], {"a": [1]}, [], ""):
             assert selection.takes(row(**{"data.x": found})) in (True, False)
