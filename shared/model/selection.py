@@ -41,7 +41,7 @@ class Selection:
     @classmethod
     def chosen(cls, items: Any) -> "Selection":
         """What `selected_items` of a body says. Raises `InvalidInputError`."""
-        included, excluded = _chosen(items)
+        included, excluded = _chosen("selected_items", items)
         return cls(text=repr((included, excluded)), included=included, excluded=excluded)
 
     @property
@@ -80,7 +80,7 @@ def parse(query: str | None, selected: str | None, *, only_annotated: bool, orde
     if not isinstance(orders, list) or len(orders) > MAX_FILTERS:
         raise InvalidInputError.of("query", f"ordering must be a list of at most {MAX_FILTERS} columns.")
     chosen = _object("selectedItems", selected) or asked.get("selectedItems") or {}
-    included, excluded = _chosen(chosen)
+    included, excluded = _chosen("selectedItems", chosen)
     return Selection(
         text=repr((query, selected, only_annotated, ordering)),
         tests=tuple(_test(item) for item in items),
@@ -104,13 +104,13 @@ def _object(name: str, text: str | None) -> dict[str, Any]:
     return value
 
 
-def _chosen(chosen: Any) -> tuple[frozenset[int] | None, frozenset[int]]:
+def _chosen(name: str, chosen: Any) -> tuple[frozenset[int] | None, frozenset[int]]:
     if not isinstance(chosen, dict):
-        raise InvalidInputError.of("selectedItems", "Write an object with all, and excluded or included.")
+        raise InvalidInputError.of(name, "Write an object with all, and excluded or included.")
     lists = {name: chosen.get(name) or [] for name in ("included", "excluded")}
-    for name, numbers in lists.items():
+    for which, numbers in lists.items():
         if not isinstance(numbers, list) or not all(type(number) is int for number in numbers):
-            raise InvalidInputError.of("selectedItems", f"{name} must be a list of numbers.")
+            raise InvalidInputError.of(name, f"{which} must be a list of numbers.")
     everything = chosen.get("all", True)
     return (None if everything else frozenset(lists["included"])), frozenset(lists["excluded"] if everything else ())
 

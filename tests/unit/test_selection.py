@@ -3,6 +3,7 @@
 import json
 from itertools import product
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,7 +273,7 @@ def test_what_has_to_be_read():
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=5,
 )
@@ -289,13 +290,14 @@ FILTERS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(FILTERS, max_size=3), st.lists(st.sampled_from(["tasks:id", "-tasks:data.x"]), max_size=2), VALUES)
 def test_no_query_is_anything_but_an_answer_or_a_refusal(items, ordering, found):
     try:
         selection = parse(json.dumps({"filters": {"items": items}, "ordering": ordering}), None, only_annotated=False)
     except InvalidInputError:
         return
+    found = orjson.loads(json.dumps(found))  # as task data is read: no integer beyond 64 bits
     rows = [row(number, **{"data.x": value}) for number, value in enumerate((found, None, "a", 1, [1]))]
     selection.sort(rows)
     assert {selection.takes(one) for one in rows} <= {True, False}
