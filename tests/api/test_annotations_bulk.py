@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.model.webhook import Webhook
+from shared.ports import Document, Query
+from shared.services.task_batches import commit_many
+from shared.services.task_commits import Change, Event
 from tests.api.client import Api
 from tests.labelling import assert_consistent, faults
 
@@ -143,3 +147,19 @@ def test_many_are_deleted_at_once(api: Api, project: int, tasks: list[int]):
 def test_what_cannot_be_deleted(api: Api, project: int, ids: Any):
     error = api.post("/api/annotations/bulk-delete", {"project": project, "ids": ids}, 400)
     assert error["validation_errors"] == {"ids": ["A list of at most 1000 numbers is required."]}
+
+
+def test_webhooks_are_told_once_of_all_that_one_commit_makes(api: Api, project: int, tasks: list[int]):
+    webhook = Webhook(id=7, project=project, sealed=b"", created_at=0.0, updated_at=0.0)
+    api.ctx.documents.commit([api.ctx.webhooks.create(7, webhook)])
+
+    def decide(document: Document, _project: Any, unsure: bool) -> Change[int]:
+        number = int(document.ref.id)
+        if unsure:
+            return Change(number)
+        return Change(number, (), {"edited": True}, Event("ANNOTATIONS_CREATED", [number]))
+
+    with faults(api.ctx, "lost"):
+        assert list(commit_many(api.ctx, dict.fromkeys(tasks[:20], decide))) == tasks[:20]
+    (item,) = api.ctx.documents.query(Query(collection="outbox"))
+    assert item.data["ids"] == tasks[:20]
