@@ -15,7 +15,7 @@ from shared.errors import ForbiddenError, NotFoundError
 from shared.model.annotation import Annotation, Prediction
 from shared.model.fields import Direction
 from shared.model.project import Project
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 from shared.model.storage import Storage
 from shared.model.user import User
 from shared.model.webhook import Webhook

@@ -3,9 +3,9 @@
 from typing import Any
 
 from shared.model.fields import Direction, Field
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 
-WORDS = {"aws": "AWS", "sse": "SSE", "kms": "KMS", "id": "ID", "s3": "S3", "sas": "SAS", "google": "Google"}
+WORDS = {word.lower(): word for word in ("AWS", "ARN", "SSE", "KMS", "ID", "S3", "SAS", "Google", "WIF")}
 ABOUT = ("title", "description")
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic import Field as PydanticField
 
 from shared.model.fields import Direction, Field, Kind
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 from shared.model.storage import MAX_TEXT, MAX_TITLE, Status
 
 KINDS: dict[Kind, type] = {"text": str, "flag": bool, "integer": int}

@@ -6,7 +6,7 @@ from typing import Any
 from functions.label_config import control_weights, parsed
 from shared.model.fields import DIRECTIONS, Direction
 from shared.model.project import Project
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
 from shared.model.user import User
@@ -15,19 +15,29 @@ from shared.services.views import StorageInfo
 
 _INFO = ("last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta")
 _ABOUT = ("title", "description", "created_at")
+_S3 = (
+    *("id", "type", "synchronizable", "presign", *_INFO, *_ABOUT, "bucket", "prefix", "regex_filter"),
+    *("use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"),
+)
+_GCS = (
+    *("id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"),
+    *("google_project_id", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan"),
+)
+_FEDERATION = ("google_project_number", "google_wif_pool_id", "google_wif_provider_id", "google_service_account_email")
 STORAGE_KEYS: Mapping[str, Sequence[str]] = {
-    "s3": (
-        *("id", "type", "synchronizable", "presign", *_INFO, *_ABOUT, "bucket", "prefix", "regex_filter"),
-        *("use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"),
-        "project",
-    ),
-    "gcs": (
-        *("id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"),
-        *("google_project_id", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan", "project"),
-    ),
+    "s3": (*_S3, "project"),
+    "s3s": (*_S3, "role_arn", "legacy_auth", "project"),
+    "gcs": (*_GCS, "project"),
+    "gcswif": (*_GCS, *_FEDERATION, "project"),
+    "gcs_sa": (*_GCS, "target_service_account_email", "project"),
     "azure": (
         *("id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"),
         *("azure_endpoint", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan", "project"),
+    ),
+    "azure_spi": (
+        *("id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"),
+        *("account_name", "auth_mode", "tenant_id", "client_id", *_INFO, *_ABOUT, "presign_ttl", "recursive_scan"),
+        "project",
     ),
     "redis": (
         *("id", "type", "synchronizable", "path", "host", "port", "regex_filter", "use_blob_urls"),
@@ -39,7 +49,7 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
     ),
 }
 """What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
-EXPORT_ONLY = ("export_format", "key_template", "manifest")
+EXPORT_ONLY = ("export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name")
 """Fields of our own; they stand behind those of Label Studio."""
 
 
@@ -51,7 +61,7 @@ def storage_keys(provider: Provider, direction: Direction) -> list[str]:
     imports, exports = ({field.name for field in provider.fields_of(it)} for it in DIRECTIONS)
     keys = [key for key in keys if key not in imports - exports]
     keys.insert(keys.index("created_at") + 1, "can_delete_objects")
-    return [*keys, *EXPORT_ONLY]
+    return [*keys, *(key for key in EXPORT_ONLY if key in exports)]
 
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:

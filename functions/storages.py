@@ -17,7 +17,8 @@ from functions.schemas_storages import FormRow, PreviewOut, StorageType, storage
 from functions.shapes import preview_shape, storage_shape
 from shared.errors import InvalidInputError
 from shared.model.fields import DIRECTIONS, Direction
-from shared.model.providers import PROVIDERS, Provider
+from shared.model.provider import Provider
+from shared.model.providers import PROVIDERS
 from shared.model.storage import Storage
 from shared.services import editing, previewing, registration, status
 from shared.services.context import Context
@@ -47,8 +48,9 @@ def _add_common(direction: Direction) -> None:
 
     @router.get(f"{base}/types", response_model=list[StorageType], name=f"list_{named}types", tags=tags)
     def list_types(_user: Caller) -> Json:
-        """The storage types there are."""
-        return Json([{"name": provider.type, "title": provider.title} for provider in PROVIDERS.values()])
+        """The storage types that Label Studio lists. Those that only authenticate in another way are there too."""
+        listed = [provider for provider in PROVIDERS.values() if provider.listed]
+        return Json([{"name": provider.type, "title": provider.title} for provider in listed])
 
 
 def _add_routes(provider: Provider, direction: Direction) -> None:

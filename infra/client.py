@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from infra.bearer import authentication
+from shared.model.providers import PROVIDERS
 
 ACTIVE = frozenset({"queued", "in_progress"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -120,7 +121,8 @@ class Storage:
             return str(self.settings.get("path") or "")
         if self.type == "redis":
             return f"redis {self.settings.get('host') or 'localhost'}: {self.settings.get('path') or ''}*"
-        scheme = {"gcs": "gs", "azure": "azure-blob"}.get(self.type, self.type)
+        store = PROVIDERS[self.type].store if self.type in PROVIDERS else self.type
+        scheme = {"gcs": "gs", "azure": "azure-blob"}.get(store, store)
         bucket = self.settings.get("bucket") or self.settings.get("container") or ""
         return f"{scheme}://{bucket}/{self.settings.get('prefix') or ''}"
 

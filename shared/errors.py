@@ -66,6 +66,15 @@ class StoreError(SluiceError):
     """False: worth another try later. True: only a person can mend it."""
 
 
+class IncompleteError(StoreError):
+    """The storage lacks settings without which its bucket can't be opened."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        them = "it" if len(names) == 1 else "them"
+        super().__init__(f"The storage has no {', '.join(names)} yet: set {them} first.")
+        self.names = tuple(names)
+
+
 class StoreUnavailableError(StoreError):
     """The object store can't be reached or asks to slow down."""
 

@@ -21,6 +21,10 @@ BARE_NAMES = {
     "storage_emulator_host": "STORAGE_EMULATOR_HOST",
     "azure_blob_account_name": "AZURE_BLOB_ACCOUNT_NAME",
     "azure_blob_account_key": "AZURE_BLOB_ACCOUNT_KEY",
+    "azure_login_url": "AZURE_AUTHORITY_HOST",
+    "azure_federated_token_file": "AZURE_FEDERATED_TOKEN_FILE",
+    "azure_tenant_id": "AZURE_TENANT_ID",
+    "azure_client_id": "AZURE_CLIENT_ID",
 }
 
 
@@ -46,6 +50,22 @@ class Settings:
     azure_blob_account_name: str = ""
     azure_blob_account_key: str = ""
     """For Azure storages that name no account, key or endpoint of their own."""
+
+    # Whom other clouds are asked to make us, and where; no storage has a say in it.
+    aws_sts_endpoint: str = ""
+    """URL of the service that assumes roles (`s3s`); empty: that of the region."""
+    google_credential_source: str = ""
+    """Where this process has the token that `gcswif` trades: the `credential_source` of Google's credential files, as
+    JSON: `{"file": …}`, `{"url": …, "headers": …, "format": …}`, or `{"environment_id": "aws1", …}`."""
+    google_sts_url: str = "https://sts.googleapis.com/v1/token"
+    google_iam_credentials_url: str = "https://iamcredentials.googleapis.com"
+    azure_blob_url: str = "https://{account}.blob.core.windows.net"
+    """Of accounts that applications read (`azure_spi`)."""
+    azure_login_url: str = "https://login.microsoftonline.com"
+    azure_federated_token_file: str = ""
+    azure_tenant_id: str = ""
+    azure_client_id: str = ""
+    """Who this process is for `workload_identity`, as Azure's webhook for Kubernetes says it."""
 
     # The cloud.
     documents: str = "sqlite"

@@ -71,6 +71,7 @@ class Gcs:
     def __init__(self, access_key: str = "") -> None:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
+        self.session_token = ""  # what only S3 has
         self.blanks = 0
         self.lenient = False
         self._generations = count(1_700_000_000_000_000)

@@ -77,6 +77,7 @@ class S3:
     def __init__(self, access_key: str = "") -> None:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
+        self.session_token = ""
         self.blanks = 0
         self.lenient = False
 
@@ -123,6 +124,9 @@ class S3:
         if credential.split("/")[0] != self.access_key:
             message = "The AWS Access Key Id you provided does not exist in our records."
             return error(403, "InvalidAccessKeyId", message)
+        token = request.query.get("X-Amz-Security-Token") or request.header(b"x-amz-security-token")
+        if self.session_token and token != self.session_token:
+            return error(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
         return None
 
     def _head_bucket(self, _request: Request, _bucket: Bucket) -> Response:

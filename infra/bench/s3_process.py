@@ -86,9 +86,9 @@ class S3Server:
         """All keys, in order."""
         return list(self._call("keys", bucket=bucket))
 
-    def access(self, key: str) -> None:
-        """Accepts only this access key from now on; "" accepts all."""
-        self._call("access", key=key)
+    def access(self, key: str, token: str = "") -> None:
+        """Accepts only this access key from now on, with just this session token; "" accepts all."""
+        self._call("access", key=key, token=token)
 
     def lenient(self, *, on: bool = True) -> None:
         """Ignores the conditions of writes and deletes from now on, or no more."""

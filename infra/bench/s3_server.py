@@ -2,7 +2,8 @@
 
 Speaks what boto3 and obstore need, path-style: ListBuckets, Create/Head/DeleteBucket, GetBucketLocation, ListObjectsV2,
 Get/Head/Put/Delete/DeleteObjects with conditions and ranges. Signatures are not verified; with `--access-key` a request
-must name that key in its credential scope, else it gets 403 as from S3. Any bytes can be a key.
+must name that key in its credential scope, else it gets 403 as from S3 (with a session's, its token too). Any bytes can
+be a key.
 
 Tests steer it by JSON posted to `/-/<name>`: see `Admin`. The fault rules are described at `s3_wire.Rule`.
 """
@@ -26,6 +27,7 @@ class Buckets(Service, Protocol):
 
     buckets: dict[str, Bucket]
     access_key: str
+    session_token: str
     blanks: int
     lenient: bool
 
@@ -100,9 +102,9 @@ class Admin:
         """All keys of a bucket, in order."""
         return [key.decode("utf-8", "replace") for key in self._bucket(bucket).in_order()]
 
-    def access(self, key: str) -> None:
-        """Which access key is accepted from now on; "" takes every request."""
-        self._service.access_key = key
+    def access(self, key: str, token: str = "") -> None:
+        """Which access key is accepted from now on, with which session token; "" takes every request."""
+        self._service.access_key, self._service.session_token = key, token
 
     def lenient(self, *, on: bool) -> None:
         """Whether conditions of writes and deletes are ignored, as old clones of S3 do."""
@@ -128,7 +130,7 @@ class Admin:
         self.wire.connections = 0
         if everything:
             self._service.buckets.clear()
-            self._service.access_key = ""
+            self._service.access_key = self._service.session_token = ""
             self._service.blanks = 0
             self._service.lenient = False
             self.wire.replace_rules([])

@@ -1,5 +1,6 @@
 """Settings of storages as data, and those that many storage types have."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -7,7 +8,7 @@ Direction = Literal["import", "export"]
 DIRECTIONS: tuple[Direction, ...] = ("import", "export")
 """Whether objects become tasks, or annotations become objects."""
 Kind = Literal["text", "flag", "integer", "choice"]
-Check = Literal["", "bucket", "host", "port", "url"]
+Check = Literal["", "bucket", "host", "port", "url", "role", "external_id", "number", "pool", "email", "account", "id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +27,21 @@ class Field:
     trim: bool = False
     """Whether blanks around a text mean nothing."""
     check: Check = ""
-    """What a text that is not empty must look like."""
+    """What a text that is not empty must look like: see `checks`."""
     options: tuple[tuple[Any, str], ...] = ()
     """Values to choose from, with what they mean. A choice has no others."""
     only: Direction | None = None
     """None: storages of both directions have it."""
     needed: bool = False
-    """Whether nothing can be synced before it is set; it may be set later."""
+    """Whether nothing can be synced before it is set; it may be set later, with the bucket at the latest."""
+    needed_if: tuple[str, Any] | None = None
+    """The same, only where another setting has this value."""
     inert: bool = False
     """Kept and shown, as Label Studio does, but without effect."""
+
+    def needed_in(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is needed where the other settings are these."""
+        return self.needed or (self.needed_if is not None and values.get(self.needed_if[0]) == self.needed_if[1])
 
 
 TITLE = Field(name="title", help="Name of the storage, for people.")

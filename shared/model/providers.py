@@ -1,7 +1,6 @@
 """The storage types as data: their fields, defaults, secrets and limits. A new provider adds one entry here."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from shared.model.fields import (
     BLOB_URLS,
@@ -13,50 +12,14 @@ from shared.model.fields import (
     RECURSIVE,
     REGEX,
     TARGET,
-    Direction,
     Field,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """A storage type. `location` names the fields that say *which bucket*; other ones, other ledger.
-
-    `hosts` names those, secret or not, that say where credentials are sent to. `bucket` is the field without which
-    there is nothing to look into yet, if there can be such a storage.
-    """
-
-    type: str
-    title: str
-    fields: tuple[Field, ...]
-    location: tuple[str, ...]
-    lanes: bool
-    """Whether many workers can list at once: false where a listing can't start at a key."""
-    basename_filter: bool = False
-    """`regex_filter` looks at the file's name instead of the whole key, as Label Studio does for local files."""
-    hosts: tuple[str, ...] = ()
-    bucket: str = ""
-    prefix: str = "prefix"
-    """The field that says what keys must start with."""
-    folders: bool = True
-    """Whether "/" makes folders. If not, the prefix is literal, and all that starts with it is taken."""
-    blobs: bool = True
-    """Whether objects have an address that a task can hold. If not, they are always files of tasks."""
-    identity: Callable[[Mapping[str, str]], str] | None = None
-    """What of the secrets says which bucket this is, beside `location`."""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Names of the fields that are never shown."""
-        return tuple(field.name for field in self.fields if field.secret)
-
-    def fields_of(self, direction: Direction) -> tuple[Field, ...]:
-        """The fields that a storage of this direction has."""
-        return tuple(field for field in self.fields if field.only in {None, direction})
-
+from shared.model.identities import by_application, by_federation, by_impersonation, by_role
+from shared.model.provider import Provider
 
 S3 = Provider(
     type="s3",
+    store="s3",
     title="AWS S3",
     location=("s3_endpoint", "bucket"),
     hosts=("s3_endpoint",),
@@ -73,6 +36,14 @@ S3 = Provider(
         Field(name="aws_session_token", secret=True, help="Session token of temporary credentials."),
         Field(name="aws_sse_kms_key_id", only="import", inert=True, help="Has no meaning for imports."),
         Field(name="aws_sse_kms_key_id", only="export", help="KMS key for objects that are written."),
+        Field(
+            name="aws_sse",
+            label="Encrypt with S3's own key",
+            kind="flag",
+            default=False,
+            only="export",
+            help="Whether objects are encrypted with a key of S3 (AES256), where no KMS key is given.",
+        ),
         Field(name="region_name", trim=True, help="Region of the bucket; empty: found out."),
         Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
         *PRESIGN,
@@ -83,6 +54,7 @@ S3 = Provider(
 
 GCS = Provider(
     type="gcs",
+    store="gcs",
     title="Google Cloud Storage",
     location=("bucket",),
     bucket="bucket",
@@ -99,6 +71,12 @@ GCS = Provider(
             help="Content of a service account's JSON key; empty: the identity of this process.",
         ),
         Field(name="google_project_id", trim=True, help="Project that pays, where the bucket wants one named."),
+        Field(
+            name="google_kms_key_name",
+            trim=True,
+            only="export",
+            help="Cloud KMS key for objects that are written: projects/<p>/locations/<l>/keyRings/<r>/cryptoKeys/<k>.",
+        ),
         *PRESIGN,
         RECURSIVE,
         *TARGET,
@@ -118,6 +96,7 @@ def _azure_account(secrets: Mapping[str, str]) -> str:
 
 AZURE = Provider(
     type="azure",
+    store="azure",
     title="Microsoft Azure",
     location=("azure_endpoint", "container"),
     hosts=("azure_endpoint", "account_name"),
@@ -148,6 +127,7 @@ AZURE = Provider(
 
 REDIS = Provider(
     type="redis",
+    store="redis",
     title="Redis",
     location=("host", "port", "db"),
     hosts=("host", "port"),
@@ -180,6 +160,7 @@ REDIS = Provider(
 
 LOCAL_FILES = Provider(
     type="localfiles",
+    store="localfiles",
     title="Local files",
     location=("path",),
     lanes=False,
@@ -194,4 +175,10 @@ LOCAL_FILES = Provider(
     ),
 )
 
-PROVIDERS: Mapping[str, Provider] = {provider.type: provider for provider in (S3, GCS, AZURE, REDIS, LOCAL_FILES)}
+PROVIDERS: Mapping[str, Provider] = {
+    provider.type: provider
+    for provider in (
+        *(S3, GCS, AZURE, REDIS, LOCAL_FILES),
+        *(by_role(S3), by_federation(GCS), by_impersonation(GCS), by_application(AZURE)),
+    )
+}

@@ -5,14 +5,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import re2
 
 from shared.errors import InvalidInputError
 from shared.model import targets
-from shared.model.fields import Check, Direction, Field
-from shared.model.providers import PROVIDERS, Provider
+from shared.model.checks import CHECKS
+from shared.model.fields import Direction, Field
+from shared.model.provider import Provider
+from shared.model.providers import PROVIDERS
 
 Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
 
@@ -23,10 +24,6 @@ IDENTITY = "identity"
 """A setting of our own: tells that credentials lead to another account."""
 MAX_TITLE = 256
 MAX_TEXT = 10_000
-BUCKET_NAME = re.compile(r"[a-zA-Z0-9.\-_]{1,255}")
-"""What botocore accepts."""
-HOST_NAME = re.compile(r"[a-zA-Z0-9._:\-]{1,255}")
-"""A name, or an address of either kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,7 @@ class Storage:
     def location(self) -> str:
         """Fingerprint of which bucket this is."""
         identity = (self.config.get(IDENTITY),) if self.provider.identity else ()
-        return _fingerprint(self.type, *(self.config.get(name) for name in self.provider.location), *identity)
+        return _fingerprint(self.provider.store, *(self.config.get(name) for name in self.provider.location), *identity)
 
     @property
     def shape(self) -> str:
@@ -238,38 +235,3 @@ def _check(known: Sequence[Field], values: Mapping[str, Any], problems: dict[str
     for field in known:
         if field.check and (text := values.get(field.name)) and (problem := CHECKS[field.check](text)):
             problems[field.name] = [problem]
-
-
-def _check_bucket(text: str) -> str:
-    if BUCKET_NAME.fullmatch(text):
-        return ""
-    return f'Invalid bucket name "{text}": use letters, digits, dots, dashes and underscores.'
-
-
-def _check_host(text: str) -> str:
-    return "" if HOST_NAME.fullmatch(text) else "Not a valid host: write its name or its address alone."
-
-
-def _check_port(text: str) -> str:
-    valid = text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65536
-    return "" if valid else "Not a valid port: write a number from 1 to 65535."
-
-
-def _check_url(text: str) -> str:
-    try:
-        url = urlsplit(text)
-        valid = url.scheme in {"http", "https"} and url.hostname and (url.port is None or url.port)
-        # The address is shown to people, so nothing secret may be in it.
-        valid = valid and "@" not in url.netloc and not url.query and not url.fragment
-    except ValueError:
-        valid = False
-    return "" if valid else "Not a valid URL: write it like https://minio.example.org:9000."
-
-
-CHECKS: Mapping[Check, Callable[[str], str]] = {
-    "bucket": _check_bucket,
-    "host": _check_host,
-    "port": _check_port,
-    "url": _check_url,
-}
-"""What is wrong with a text, empty if nothing is."""

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import BucketNotFoundError, CredentialsError, InvalidInputError, PrefixEmptyError, StoreError
+from shared.errors import (
+    BucketNotFoundError,
+    CredentialsError,
+    IncompleteError,
+    InvalidInputError,
+    PrefixEmptyError,
+    StoreError,
+)
 from shared.model.fields import Direction
 from shared.model.project import Project
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 from shared.model.storage import Storage, check_together, clean, identity_of
 from shared.model.user import User
 from shared.records.collection import Stored
@@ -65,7 +72,8 @@ def edited(
     """The storage with the fields of a request; credentials that are not given are kept.
 
     `partial`: other fields are kept too, else they fall back to defaults. `blank_keeps`: empty credentials count as
-    not given. Kept credentials never go to another host: they have to be given again together with it.
+    not given. Kept credentials never go to another host, nor make us someone else there: they have to be given again
+    together with it.
     """
     provider = before.provider
     if "project" in given and project_number(given) != before.project:
@@ -84,7 +92,7 @@ def edited(
     if moved and kept:
         raise InvalidInputError.of(
             moved[0],
-            f"Stored credentials are not sent to another address: give {', '.join(kept)} again together with it.",
+            f"Stored credentials are not used elsewhere, or as someone else: give {', '.join(kept)} again with it.",
         )
     secrets = {name: value for name, value in {**old, **new}.items() if value}
     if new and secrets != old:
@@ -109,6 +117,8 @@ def check(ctx: Context, draft: Storage) -> None:
 
 def refusal(ctx: Context, draft: Storage, error: StoreError) -> InvalidInputError:
     """What a bucket said, for people."""
+    if isinstance(error, IncompleteError):
+        return InvalidInputError(fields={name: ["This field is required."] for name in error.names})
     if isinstance(error, BucketNotFoundError | PrefixEmptyError):
         return InvalidInputError.of(NON_FIELD, error.message)  # nothing that a provider says could add to it
     return InvalidInputError.of(NON_FIELD, masked(str(error), ctx.vault.open(draft.secrets)))

@@ -7,7 +7,7 @@ from typing import Any
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.log import logger
 from shared.model.fields import Direction
-from shared.model.providers import Provider
+from shared.model.provider import Provider
 from shared.model.run import Ending, Gate
 from shared.model.storage import Storage
 from shared.ports import Write

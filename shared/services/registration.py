@@ -16,7 +16,8 @@ from shared.errors import (
 from shared.log import logger
 from shared.model.chunk import Chunk
 from shared.model.fields import Direction
-from shared.model.providers import PROVIDERS, Provider
+from shared.model.provider import Provider
+from shared.model.providers import PROVIDERS
 from shared.model.run import Gate
 from shared.model.storage import Storage
 from shared.model.user import User

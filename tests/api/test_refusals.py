@@ -140,7 +140,9 @@ def test_a_folder_without_permission(api: Api, folders: dict[str, str]):
     assert "locked" in error["validation_errors"]["non_field_errors"][0]
 
 
-NO_TYPE = 'There is no storage type "gcs2"; there are s3, gcs, azure, redis, localfiles.'
+NO_TYPE = (
+    'There is no storage type "gcs2"; there are s3, gcs, azure, redis, localfiles, s3s, gcswif, gcs_sa, azure_spi.'
+)
 IDS = ("-1", "0", "x", "1.5", "9" * 40, "%00", "%ED%A0%80", "\uff11", " 1", "1%0A", "null", "..%2F1")
 
 

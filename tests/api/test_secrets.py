@@ -1,14 +1,33 @@
 """Secrets that were planted appear in no answer, no log line and no file."""
 
 import io
+import json
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from infra.bench.s3_process import S3Server
+import pytest
+
+from infra.bench.s3_process import GcsServer, S3Server, gcs_server
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api
+from tests.identities import (
+    AS_APPLICATION,
+    AS_MEMBER,
+    AS_READER,
+    AS_ROLE,
+    google_process,
+    identities,
+    identity_settings,
+    own_key,
+)
+from tests.identity_servers import AWS_KEYS, CLIENT_SECRET, EXTERNAL_ID, ROLE, SUBJECT, Identities
+
+__all__ = ["google_process", "identities", "identity_settings", "own_key"]
 
 CANARIES = {
     "aws_access_key_id": "AKIACANARYCANARY0001",
@@ -98,6 +117,77 @@ def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Sett
         assert not [text for text in ask.heard if form in text]
         assert not [path for path in files(settings.data_dir) if form.encode() in path.read_bytes()]
     assert not any("boom" in text or "Traceback (most" in text for text in ask.heard)
+
+
+@pytest.fixture
+def gcs() -> Iterator[GcsServer]:
+    with gcs_server() as server:
+        server.fill("pictures", 3, prefix="img/")
+        yield server
+
+
+class TestOtherIdentities:
+    @pytest.fixture
+    def settings(self, settings: Settings, identity_settings: Callable[..., Settings], gcs: GcsServer) -> Settings:
+        nobody = "http://127.0.0.1:9/{account}"
+        return identity_settings(settings, storage_emulator_host=gcs.address, azure_blob_url=nobody)
+
+    def test_canaries(
+        self,
+        api: Api,
+        s3: S3Server,
+        gcs: GcsServer,
+        identities: Identities,
+        google_process: None,
+        log_lines: io.StringIO,
+        settings: Settings,
+        caplog: pytest.LogCaptureFixture,
+    ):
+        """What users enter, what this process is known by, and what is granted for it."""
+        ask = Listener(api)
+        project = api.project()
+        s3.access(identities.session[0], identities.session[2])
+        gcs.access(identities.token("impersonated"))
+        bucket = {"bucket": "pictures", "prefix": "img", "use_blob_urls": True}
+        bodies = {
+            "s3s": {**AS_ROLE, **bucket, "s3_endpoint": s3.endpoint},
+            "gcs_sa": {**AS_READER, **bucket},
+            "gcswif": {**AS_MEMBER, **bucket},
+            "azure_spi": AS_APPLICATION,
+        }
+        wrong = {
+            "s3s": {"role_arn": ROLE + "2"},
+            "gcs_sa": {"target_service_account_email": "x@y.z"},
+            "gcswif": {"google_wif_pool_id": "x"},
+            "azure_spi": {"tenant_id": "x", "container": "x"},
+        }
+        for kind, body in bodies.items():
+            assert ask("POST", f"/api/storages/{kind}/", json={"project": project, **body}) == 201
+            one = f"/api/storages/{kind}/{api.get(f'/api/storages/{kind}?project={project}')[0]['id']}"
+            for path in (f"/api/storages/{kind}/", f"/api/storages/{kind}/validate"):
+                assert ask("POST", path, json={"project": project, **body, **wrong[kind]}) == 400
+            assert ask("PATCH", one, json=body | wrong[kind]) == 400
+            assert ask("POST", f"{one}/sync") == 200
+            api.work()
+            ask("GET", one)
+        assert ask("PATCH", one, json={**AS_APPLICATION, "container": "x"}) == 400
+        identities.generation = 2  # nothing that was granted so far is good any more
+        s3.access(identities.session[0], identities.session[2])
+        gcs.access(identities.token("impersonated"))
+        for storage in api.get(f"/api/storages/?project={project}"):
+            ask("POST", f"/api/storages/{storage['type']}/{storage['id']}/sync")
+        api.work()
+        ask("GET", f"/api/storages/?project={project}")
+        assert '"failed"' in ask.heard[-1]
+        assert len({operation for operation, _ in identities.asked}) == 4
+        own = json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text())["private_key"]
+        granted = [secret for issued in identities.issued for secret in issued]
+        planted = [*AWS_KEYS, EXTERNAL_ID, CLIENT_SECRET, SUBJECT, own.splitlines()[1], *granted]
+        for secret in planted:
+            for text in (*ask.heard, log_lines.getvalue(), caplog.text):
+                assert secret not in text
+                assert quote(secret, safe="") not in text
+            assert not [path for path in files(settings.data_dir) if secret.encode() in path.read_bytes()]
 
 
 def files(folder: str) -> list[Path]:

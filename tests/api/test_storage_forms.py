@@ -37,7 +37,7 @@ def test_what_the_directions_ask_for(api: Api):
     imports, exports = ({field["name"]: field for row in rows for field in row["fields"]} for rows in forms)
     only = {"regex_filter", "use_blob_urls", "presign", "presign_ttl", "recursive_scan"}
     assert imports.keys() - exports.keys() == only
-    extra = {"can_delete_objects", "export_format", "key_template", "manifest", "aws_sse_kms_key_id"}
+    extra = {"can_delete_objects", "export_format", "key_template", "manifest", "aws_sse", "aws_sse_kms_key_id"}
     assert exports.keys() - imports.keys() == extra
     assert [name for name, field in imports.items() if field["required"]] == ["bucket"]
     assert [option["value"] for option in imports["use_blob_urls"]["options"]] == [True, False]

@@ -9,6 +9,7 @@ import pytest
 from functions import sweep
 from infra.bench.s3_process import S3Server
 from shared.errors import QueueUnavailableError
+from shared.model.providers import PROVIDERS
 from shared.ports import Message
 from shared.services import editing, registration
 from tests.api.client import Api
@@ -220,7 +221,7 @@ class TestPaths:
     def test_a_type_there_is_not(self, api: Api, base: str, rest: str):
         for method in METHODS:
             error = api.call(method, f"{base}{rest}", 404)
-            assert error["detail"] == 'There is no storage type "b2"; there are s3, gcs, azure, redis, localfiles.'
+            assert error["detail"] == f'There is no storage type "b2"; there are {", ".join(PROVIDERS)}.'
         assert api.http.head(f"{base}{rest}").status_code == 404
         assert api.http.get(f"{base}{rest}", headers={"Authorization": ""}).status_code == 401
 

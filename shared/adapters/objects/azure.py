@@ -28,6 +28,8 @@ _no_xml = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]").search
 class AzureObjects:
     """A container, by its account's name and key, a shared access signature, or a connection string (which wins).
 
+    Or by an application, with its secret or a file that holds a federated token, which signs in at `login_url`.
+
     Connects at the first use. `endpoint` is the account's URL, where that is not the one of Azure's public cloud.
 
     Keys come in the order of their UTF-16 code units. A listing can't be started at a key: markers have no documented
@@ -53,6 +55,11 @@ class AzureObjects:
         sas_token: str | None = None,
         connection_string: str | None = None,
         endpoint: str | None = None,
+        tenant_id: str | None = None,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        token_file: str | None = None,
+        login_url: str | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         attempts: int = 4,
@@ -64,6 +71,11 @@ class AzureObjects:
             "sas_token": sas_token,
             "connection_string": connection_string,
             "endpoint": endpoint,
+            "tenant_id": tenant_id,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "token_file": token_file,
+            "login_url": login_url,
         }
         self._options: dict[str, Any] = {
             **{name: (value or "").strip() or None for name, value in given.items()},

@@ -1,6 +1,7 @@
 """Who asks Azure, and how: the SDK reads connection strings and signs, requests are plain HTTP.
 
-A shared access signature made of the account's key serves for an hour, so that nothing is signed per request.
+A shared access signature made of the account's key serves for an hour, so that nothing is signed per request. An
+application bears a token instead.
 """
 
 import base64
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from shared.adapters.objects.azure_errors import NO_CREDENTIALS, answered
+from shared.adapters.objects.azure_identity import Application
 from shared.adapters.objects.http import Answer, Http
 from shared.errors import CredentialsError
 
@@ -26,7 +28,7 @@ ACCOUNT_NAME = re.compile(r"[a-z0-9-]{3,63}")
 
 
 class AzureClient:
-    """Sends requests for one container."""
+    """Sends requests for one container; `patience` is how long and how often `Http` tries."""
 
     def __init__(
         self,
@@ -37,16 +39,29 @@ class AzureClient:
         sas_token: str | None,
         connection_string: str | None,
         endpoint: str | None,
-        connect_timeout: float,
-        read_timeout: float,
-        attempts: int,
+        tenant_id: str | None,
+        client_id: str | None,
+        client_secret: str | None,
+        token_file: str | None,
+        login_url: str | None,
+        **patience: Any,
     ) -> None:
         self._container = container
         self._known = [secret for secret in (account_key, sas_token, connection_string) if secret]
         if connection_string:
             endpoint, account_name, account_key, sas_token = _parsed(connection_string)
             self._known += [secret for secret in (account_key, sas_token) if secret]
-        if not (sas_token or (account_name and account_key)) or not (account_name or endpoint):
+        self._application: Application | None = None
+        if tenant_id and client_id and login_url:
+            self._application = Application(
+                tenant_id=tenant_id,
+                client_id=client_id,
+                client_secret=client_secret,
+                token_file=token_file,
+                login_url=login_url,
+                **patience,
+            )
+        if not (sas_token or self._application or (account_name and account_key)) or not (account_name or endpoint):
             raise CredentialsError(NO_CREDENTIALS)
         if account_name and not ACCOUNT_NAME.fullmatch(account_name):
             raise CredentialsError("account_name is not a valid name of an Azure storage account")
@@ -64,15 +79,14 @@ class AzureClient:
             endpoint or f"https://{account_name}.blob.core.windows.net",
             place="Azure",
             secrets=self.secrets,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            attempts=attempts,
+            **patience,
         )
         self._path = f"/{quote(container, safe='')}"
 
     def secrets(self) -> list[str]:
         """What must be in no text."""
-        return [*self._known, self._sas] if self._sas else self._known
+        application = self._application.secrets() if self._application else []
+        return [*self._known, *application, self._sas] if self._sas else [*self._known, *application]
 
     def ask(
         self,
@@ -90,7 +104,7 @@ class AzureClient:
         return self._http.ask(
             method,
             f"{path}?{urlencode(query or {}, quote_via=quote, safe='')}&{self._signature()}",
-            headers=lambda: dict(said),
+            headers=lambda: {**said, **self._authorization()},
             explain=lambda answer: answered(answer, self._container, key, self.secrets()),
             body=body,
             conditional=conditional,
@@ -99,10 +113,15 @@ class AzureClient:
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
+        if self._application:
+            self._application.close()
+
+    def _authorization(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._application.token()}"} if self._application else {}
 
     def _signature(self) -> str:
         with self._lock:
-            if time.time() > self._good_until:
+            if not self._application and time.time() > self._good_until:
                 self._sas = generate_container_sas(
                     self._account,
                     self._container,

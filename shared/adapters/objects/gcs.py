@@ -23,6 +23,7 @@ from shared.ports import ObjectInfo, Order, Stat
 
 if TYPE_CHECKING:
     from shared.adapters.objects.gcs_client import GcsClient
+    from shared.adapters.objects.gcs_identity import GcsIdentity
 
 PAGE = 1000
 MAX_KEY_BYTES = 1024
@@ -31,13 +32,13 @@ MAX_GENERATION = 2**63
 
 
 class GcsObjects:
-    """A bucket. Credentials are the service account's key given, else Application Default Credentials.
+    """A bucket. Credentials are the service account's key given, the `identity`, or Application Default Credentials.
 
     Connects at the first use. Permissions on objects are enough (list, get; create and delete to write): nothing is
     asked of the bucket itself. `project` pays where the bucket wants a payer named. An `endpoint` is another server
-    than Google's; without a key it is used anonymously. Versions are generations, of which none comes twice. An object
-    stored with `Content-Encoding: gzip` is read as it is stored. `kms_key` (projects/…/cryptoKeys/…) encrypts what is
-    written; without it the bucket's own setting does.
+    than Google's; without a key or an identity it is used anonymously. Versions are generations, of which none comes
+    twice. An object stored with `Content-Encoding: gzip` is read as it is stored. `kms_key` (projects/…/cryptoKeys/…)
+    encrypts what is written; without it the bucket's own setting does.
     """
 
     order: Order = "bytes"
@@ -50,6 +51,7 @@ class GcsObjects:
         bucket: str,
         *,
         credentials_json: str | None = None,
+        identity: "GcsIdentity | None" = None,
         project: str | None = None,
         endpoint: str | None = None,
         kms_key: str | None = None,
@@ -60,6 +62,7 @@ class GcsObjects:
         self._bucket, self._kms_key = bucket, kms_key
         self._options: dict[str, Any] = {
             "credentials_json": (credentials_json or "").strip() or None,
+            "identity": identity,
             "project": project or None,
             "endpoint": endpoint or None,
             "connect_timeout": connect_timeout,

@@ -7,11 +7,13 @@ from urllib.parse import quote, urlencode
 
 import google.auth
 import google.auth.transport.urllib3
+import urllib3
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
 from shared.adapters.objects.gcs_errors import NOT_A_KEY, NOT_JSON, answered, lacks_payer, unidentified
+from shared.adapters.objects.gcs_identity import GcsIdentity
 from shared.adapters.objects.http import Answer, Http, pool_manager
 from shared.adapters.objects.redact import redact
 from shared.errors import CredentialsError, StoreError
@@ -20,10 +22,23 @@ URL = "https://storage.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
 
 
-class GcsClient:
-    """Sends requests for one bucket, as the service account of `credentials_json` or as whom ADC finds.
+class _Tokens:
+    """Sends google-auth's own requests, and knows the last answer's status."""
 
-    With an `endpoint` and no key nobody is named: an emulator is there, which has no users.
+    def __init__(self, manager: urllib3.PoolManager) -> None:
+        self._request = google.auth.transport.urllib3.Request(manager)
+        self.status = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._request(*args, **kwargs)
+        self.status = answer.status
+        return answer
+
+
+class GcsClient:
+    """Sends requests for one bucket, as the service account of `credentials_json`, as `identity` or as whom ADC finds.
+
+    With an `endpoint` and neither, nobody is named: an emulator is there, which has no users.
     """
 
     def __init__(
@@ -31,6 +46,7 @@ class GcsClient:
         bucket: str,
         *,
         credentials_json: str | None,
+        identity: GcsIdentity | None,
         project: str | None,
         endpoint: str | None,
         connect_timeout: float,
@@ -41,15 +57,17 @@ class GcsClient:
         self._payer = ""
         self._known = [credentials_json] if credentials_json else []
         self._lock = Lock()
-        if credentials_json:
+        self._identity = identity
+        if identity:
+            self._credentials = identity.credentials(SCOPES)
+        elif credentials_json:
             self._credentials = self._of_key(credentials_json)
         elif endpoint:
             self._credentials = AnonymousCredentials()
         else:
             self._credentials = self._default()
         timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
-        manager = pool_manager("https://oauth2.googleapis.com", **timeouts)
-        self._tokens = google.auth.transport.urllib3.Request(manager)
+        self._tokens = pool_manager("https://oauth2.googleapis.com", **timeouts)
         self._http = Http(
             endpoint or URL, place="Google Cloud Storage", secrets=self.secrets, attempts=attempts, **timeouts
         )
@@ -102,16 +120,18 @@ class GcsClient:
     def close(self) -> None:
         """Closes the connections."""
         self._http.close()
-        self._tokens.http.clear()
+        self._tokens.clear()
 
     def _headers(self, more: dict[str, str] | None) -> dict[str, str]:
         # Objects come as they are stored: unpacked on the way, neither sizes nor ranges would mean anything.
         headers = {"accept-encoding": "gzip", **(more or {})}
+        tokens = _Tokens(self._tokens)
         try:
             with self._lock:
-                self._credentials.before_request(self._tokens, "GET", URL, headers)
-        except (GoogleAuthError, ValueError) as caught:
-            error = unidentified(caught, self._bucket, self.secrets())
+                self._credentials.before_request(tokens, "GET", URL, headers)
+        except (GoogleAuthError, OSError, ValueError) as caught:
+            refusal = self._identity.refusal(caught) if self._identity else ""
+            error = unidentified(caught, self._bucket, self.secrets(), status=tokens.status, refusal=refusal)
         else:
             return headers
         raise error

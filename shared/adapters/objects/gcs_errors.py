@@ -66,26 +66,43 @@ def lacks_payer(answer: Answer) -> bool:
     return answer.status == 400 and b"no user project" in answer.body
 
 
-def unidentified(caught: Exception, bucket: str, secrets: list[str]) -> StoreError:
-    """The error for an identity that google-auth could not establish."""
+def unidentified(
+    caught: Exception, bucket: str, secrets: list[str], *, status: int = 0, refusal: str = ""
+) -> StoreError:
+    """The error for an identity that google-auth could not establish.
+
+    `status` is that of the last answer, 0 if there was none; `refusal` says what it means not to get one.
+    """
     from google.auth import exceptions as auth
 
-    detail = redact(str(caught), secrets)
+    detail = redact(_said(caught), secrets)
+    busy = status == 429 or status >= 500  # which google-auth leaves out where it trades one token for another
     match caught:
         case auth.DefaultCredentialsError():
             return CredentialsError(NO_CREDENTIALS.format(bucket=bucket), detail=detail)
         case auth.TransportError():
             return StoreUnreachableError("Cannot reach Google to get an access token", detail=detail)
-        case auth.GoogleAuthError(retryable=True):
+        case auth.GoogleAuthError(retryable=retryable) if retryable or busy:
             return StoreUnavailableError("Google gives no access token just now", detail=detail)
-    return CredentialsError(f"Google refuses the credentials for bucket {bucket}", detail=detail)
+    return CredentialsError(refusal or f"Google refuses the credentials for bucket {bucket}", detail=detail)
+
+
+def _said(caught: Exception) -> str:
+    """What google-auth says, and of an answer that it quotes only the sentence."""
+    first, *rest = caught.args or ("",)
+    answer = next((item for item in rest if isinstance(item, str)), "")
+    try:
+        answer = str(orjson.loads(answer)["error"]["message"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        answer = ""  # the first text has it already
+    return f"{first}: {answer}" if answer else str(first)
 
 
 def _told(body: bytes) -> tuple[str, str]:
-    """Google's reason and message; a download is answered with bare text."""
+    """Google's reason and message in an answer; a download is answered with bare text."""
     try:
-        told: Any = orjson.loads(body)["error"]
-        reasons = [item.get("reason", "") for item in told.get("errors", ())]
-        return (reasons[0] if reasons else ""), str(told.get("message", ""))
+        error: Any = orjson.loads(body)["error"]
+        reasons = [item.get("reason", "") for item in error.get("errors", ())]
+        return (reasons[0] if reasons else ""), str(error.get("message", ""))
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return "", body[:1000].decode("utf-8", "replace")

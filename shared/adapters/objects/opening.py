@@ -1,4 +1,4 @@
-"""Opens the bucket of a storage: the one switch over storage types. A new provider adds one case."""
+"""Opens the bucket of a storage: the one switch over stores. A new one adds one case."""
 
 import hashlib
 import os
@@ -9,7 +9,8 @@ from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
-from shared.errors import BucketNotFoundError, StoreError
+from shared.adapters.objects import identities
+from shared.errors import BucketNotFoundError, IncompleteError, StoreError
 from shared.model.storage import Storage
 from shared.ports import ObjectStore
 from shared.settings import PRIVATE_MARK, Settings
@@ -33,12 +34,15 @@ class Stores:
 
     def open(self, storage: Storage, secrets: Mapping[str, str]) -> ObjectStore:
         """The store of these settings and credentials. Connects at its first use. Raises `StoreError`."""
+        kind = storage.provider.store
         arguments = self._arguments(storage, secrets)
-        known = repr((storage.type, sorted(arguments.items()))).encode("utf-8", "surrogatepass")
+        if lacking := storage.provider.lacking({**storage.config, **secrets}):
+            raise IncompleteError(lacking)
+        known = repr((kind, sorted(arguments.items()))).encode("utf-8", "surrogatepass")
         name = hashlib.blake2b(known, key=self._salt).hexdigest()
         with self._lock:
             if name not in self._open:
-                self._open[name] = _make(storage.type, arguments)
+                self._open[name] = _make(kind, arguments)
                 if len(self._open) > MAX_OPEN:
                     self._open.popitem(last=False)
             self._open.move_to_end(name)
@@ -51,43 +55,55 @@ class Stores:
                 self._open.popitem()[1].close()
 
     def _arguments(self, storage: Storage, secrets: Mapping[str, str]) -> dict[str, Any]:
-        config, settings = storage.config, self._settings
-        if storage.type == "localfiles":
+        config, settings, kind = storage.config, self._settings, storage.provider.store
+        if kind == "localfiles":
             root, path = allowed_folder(settings, config.get("path"))
             served = quote(os.path.relpath(path, root), errors="surrogateescape")
             prefix = f"{settings.hostname.rstrip('/')}/data/local-files/?d={served}/"
             return {"root": path, "uri_prefix": prefix}
         timeouts = {"connect_timeout": settings.connect_timeout, "read_timeout": settings.read_timeout}
-        if storage.type == "gcs":
+        if kind == "gcs":
             host = settings.storage_emulator_host
             return timeouts | {
                 "bucket": config.get("bucket") or "",
                 "credentials_json": secrets.get("google_application_credentials"),
+                "identity": identities.google(config, settings),
                 "project": config.get("google_project_id"),
                 "endpoint": f"http://{host}" if host and "://" not in host else host,
+                "kms_key": config.get("google_kms_key_name"),
             }
-        if storage.type == "azure":
+        if kind == "azure":
             return timeouts | {
                 "container": config.get("container") or "",
-                **self._azure_account(config.get("azure_endpoint"), secrets),
+                **(
+                    identities.application(config, secrets, settings)
+                    if config.get("auth_mode")
+                    else self._azure_account(config.get("azure_endpoint"), secrets)
+                ),
             }
-        if storage.type == "redis":
+        if kind == "redis":
             return timeouts | {
                 "host": config.get("host"),
                 "port": config.get("port"),
                 "password": secrets.get("password"),
                 "db": config.get("db", 1),
                 "max_keys": settings.max_unordered_keys,
+                "versions": storage.direction == "export",
             }
-        return timeouts | {
-            "bucket": config.get("bucket") or "",
-            "region": config.get("region_name"),
-            "endpoint": config.get("s3_endpoint"),
-            "access_key": secrets.get("aws_access_key_id"),
-            "secret_key": secrets.get("aws_secret_access_key"),
-            "session_token": secrets.get("aws_session_token"),
-            "kms_key": config.get("aws_sse_kms_key_id"),
-        }
+        return (
+            timeouts
+            | identities.role(config, secrets, settings)
+            | {
+                "bucket": config.get("bucket") or "",
+                "region": config.get("region_name"),
+                "endpoint": config.get("s3_endpoint"),
+                "access_key": secrets.get("aws_access_key_id"),
+                "secret_key": secrets.get("aws_secret_access_key"),
+                "session_token": secrets.get("aws_session_token"),
+                "kms_key": config.get("aws_sse_kms_key_id"),
+                "encrypt": bool(config.get("aws_sse")),
+            }
+        )
 
     def _azure_account(self, endpoint: str | None, secrets: Mapping[str, str]) -> dict[str, str | None]:
         names = ("account_name", "account_key", "sas_token", "connection_string")
@@ -105,9 +121,6 @@ def _make(kind: str, arguments: dict[str, Any]) -> ObjectStore:
         from shared.adapters.objects.folder import FolderObjects
 
         return FolderObjects(**arguments)
-    for name in ("bucket", "container"):
-        if not arguments.get(name, True):
-            raise StoreError(f"The storage has no {name} yet: set it first.")
     if kind == "gcs":
         from shared.adapters.objects.gcs import GcsObjects
 

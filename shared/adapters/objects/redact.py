@@ -27,6 +27,7 @@ _PATTERNS = [
         ),
         rf"\1{GAP}",
     ),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), GAP),
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA|ABIA|ACCA)[A-Z0-9]{8,}"), GAP),
 ]
 

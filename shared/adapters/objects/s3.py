@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
 import obstore
 from botocore.awsrequest import AWSRequest
+from obstore.exceptions import UnauthenticatedError
 
 from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.metadata import checked
@@ -42,6 +44,8 @@ class S3Objects:
     Connects at the first use. Without `region` and `endpoint`, S3 is asked where the bucket is. An `endpoint` is used
     path-style. What is written is encrypted with `kms_key`, else with S3's own keys if `encrypt` says so, else as the
     bucket has it. Versions are ETags without their quotes: mostly the content's MD5, so equal content is an equal one.
+
+    With `role_arn` (and `external_id`) the credentials only serve to assume that role, at `sts_endpoint` or at AWS.
     """
 
     order: Order = "bytes"
@@ -58,6 +62,9 @@ class S3Objects:
         access_key: str | None = None,
         secret_key: str | None = None,
         session_token: str | None = None,
+        role_arn: str | None = None,
+        external_id: str | None = None,
+        sts_endpoint: str | None = None,
         anonymous: bool = False,
         kms_key: str | None = None,
         encrypt: bool = False,
@@ -77,6 +84,9 @@ class S3Objects:
             access_key=(access_key or "").strip() or None,
             secret_key=(secret_key or "").strip() or None,
             session_token=(session_token or "").strip() or None,
+            role_arn=role_arn or None,
+            external_id=external_id or None,
+            sts_endpoint=sts_endpoint or None,
             anonymous=anonymous,
             encryption=self._encryption,
             connect_timeout=connect_timeout,
@@ -217,7 +227,8 @@ class S3Objects:
             options["range"] = (offset, stop)
         elif offset:
             options["range"] = {"offset": offset}
-        return bytes(obstore.get(self._clients().reader, key, options=options).bytes())
+        reader = self._clients().reader
+        return self._by_obstore(lambda: bytes(obstore.get(reader, key, options=options).bytes()))
 
     def _get_by_boto(self, key: str, version: str, offset: int, stop: int | None) -> bytes:
         more = {}
@@ -230,7 +241,8 @@ class S3Objects:
     def _put(self, key: str, body: bytes, content_type: str, expect: str | None, about: Mapping[str, str]) -> str:
         mode: Any = "overwrite" if expect is None else {"e_tag": f'"{expect}"'} if expect else "create"
         attributes: Any = {"Content-Type": content_type, **about}
-        answer = obstore.put(self._clients().writer, key, body, attributes=attributes, mode=mode, use_multipart=False)
+        put = partial(obstore.put, attributes=attributes, mode=mode, use_multipart=False)
+        answer = self._by_obstore(lambda: put(self._clients().writer, key, body))
         if not answer["e_tag"]:
             raise StoreUnavailableError("The store's answer lacks the ETag of what was written")
         return answer["e_tag"]
@@ -245,6 +257,17 @@ class S3Objects:
             Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(about), **more
         )
         return str(answer["ETag"])
+
+    def _by_obstore(self, ask: Callable[[], R]) -> R:
+        credentials = self._clients().credentials
+        try:
+            return ask()
+        except UnauthenticatedError:
+            if credentials is None:
+                raise
+        # obstore can't tell what is wrong with the credentials. Out here, as its error may hold some.
+        credentials.get_frozen_credentials()
+        return ask()
 
     def _boto(self, operation: str, key: str, **more: Any) -> Any:
         function = getattr(self._clients().boto, operation)

@@ -17,6 +17,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 from obstore.store import S3Store
 
+from shared.adapters.objects.s3_role import assume
 from shared.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 CREDENTIAL_LIFE = timedelta(minutes=9)
 """boto3 hands out credentials that last ten minutes more, at least; obstore asks again five minutes before the end."""
+
+STS_ATTEMPTS = 2
+"""For each time that a session is asked for; who connects tries that again, too."""
 
 
 class Clients(NamedTuple):
@@ -35,11 +39,16 @@ class Clients(NamedTuple):
     reader: S3Store
     writer: S3Store
     """Sends each request once, too."""
+    credentials: Any
+    """botocore's, which renews them; None where nobody is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Access:
-    """Where the bucket is and as whom it is used. Without keys, boto3's default chain finds some."""
+    """Where the bucket is and as whom it is used. Without keys, boto3's default chain finds some.
+
+    With a role, they only serve to assume it, at `sts_endpoint` or at AWS.
+    """
 
     bucket: str
     region: str | None
@@ -47,6 +56,9 @@ class S3Access:
     access_key: str | None = field(repr=False)
     secret_key: str | None = field(repr=False)
     session_token: str | None = field(repr=False)
+    role_arn: str | None
+    external_id: str | None = field(repr=False)
+    sts_endpoint: str | None
     anonymous: bool
     encryption: Mapping[str, str]
     """Options of a request that writes, as boto3 names them."""
@@ -57,7 +69,8 @@ class S3Access:
     """What must not get into any text."""
 
     def __post_init__(self) -> None:
-        self.secrets.update(filter(None, (self.access_key, self.secret_key, self.session_token)))
+        given = (self.access_key, self.secret_key, self.session_token, self.external_id)
+        self.secrets.update(filter(None, given))
 
     def connect(self) -> Clients:
         """Makes the clients; asks S3 for the bucket's region if none is given. Raises what boto3 raises."""
@@ -77,6 +90,8 @@ class S3Access:
         if not self.anonymous and session.get_credentials() is None:
             raise NoCredentialsError
         region = self.region or session.region_name or "us-east-1"
+        if self.role_arn:
+            session = self._as_role(core, session, region)
         client = self._client(session, region)
         if not self.region and not self.endpoint and (actual := _region_of(client, self.bucket)) not in ("", region):
             client.close()
@@ -90,8 +105,22 @@ class S3Access:
             proxies=get_environ_proxies(url),
             max_pool_connections=32,
         )
-        store = partial(self._store, session, region, url, bundle)
-        return Clients(client, http, store(self.attempts - 1), store(0))
+        credentials = None if self.anonymous else session.get_credentials()
+        store = partial(self._store, credentials, region, url, bundle)
+        return Clients(client, http, store(self.attempts - 1), store(0), credentials)
+
+    def _as_role(self, core: botocore.session.Session, session: boto3.Session, region: str) -> boto3.Session:
+        assumed = assume(
+            core,
+            session.get_credentials(),
+            self.role_arn or "",
+            self.external_id,
+            endpoint=self.sts_endpoint,
+            region=region,
+            config=self._config(STS_ATTEMPTS),
+            secrets=self.secrets,
+        )
+        return boto3.Session(botocore_session=assumed)
 
     def _client(self, session: boto3.Session, region: str) -> Any:
         config: dict[str, Any] = {}
@@ -103,27 +132,28 @@ class S3Access:
             "s3",
             region_name=region,
             endpoint_url=self.endpoint,
-            config=Config(
-                signature_version=UNSIGNED if self.anonymous else "s3v4",
-                connect_timeout=self.connect_timeout,
-                read_timeout=self.read_timeout,
-                retries={"mode": "standard", "total_max_attempts": 1},
-                max_pool_connections=32,
-                **config,
+            config=self._config(
+                1, signature_version=UNSIGNED if self.anonymous else "s3v4", max_pool_connections=32, **config
             ),
         )
 
-    def _store(self, session: boto3.Session, region: str, url: str, bundle: str | None, retries: int) -> S3Store:
-        credentials = session.get_credentials()
+    def _config(self, attempts: int, **more: Any) -> Config:
+        return Config(
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            **more,
+        )
 
+    def _store(self, credentials: Any, region: str, url: str, bundle: str | None, retries: int) -> S3Store:
         def provide() -> "S3Credential":
             frozen = credentials.get_frozen_credentials()
-            self.secrets.update(filter(None, frozen))
+            self.secrets.update(filter(None, frozen[:3]))  # the fourth is the account's number, which is none
             return {
                 "access_key_id": frozen.access_key,
                 "secret_access_key": frozen.secret_key,
                 "token": frozen.token,
-                "expires_at": None if self.access_key else datetime.now(UTC) + CREDENTIAL_LIFE,
+                "expires_at": None if self.access_key and not self.role_arn else datetime.now(UTC) + CREDENTIAL_LIFE,
             }
 
         if not self.anonymous:

@@ -1,0 +1,204 @@
+"""Where identities are had, on loopback: AWS STS, Google's token exchange and IAM, Microsoft's sign-in.
+
+Each answers as the real one does to what its own client (botocore, google-auth, ours for Microsoft) sends, and refuses
+whom it does not trust. What it has issued, and what it was asked, stands in the server's attributes.
+"""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+ROLE = "arn:aws:iam::123456789012:role/reader"
+EXTERNAL_ID = "planted-external-id-0001"
+AWS_KEYS = ("AKIAPLANTEDSERVER001", "planted/server+secret-0002")
+READER = "reader@my-project.iam.gserviceaccount.com"
+POOL = {"google_project_number": "123456789012", "google_wif_pool_id": "pool", "google_wif_provider_id": "oidc"}
+AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/pool/providers/oidc"
+SUBJECT = "planted-subject-token-0003"
+TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+CLIENT = "5f0a7c9e-0000-4000-8000-000000000001"
+CLIENT_SECRET = "planted~client.secret-0004"
+ASSERTION = "planted-assertion-0005"
+
+Answer = tuple[int, str, str]
+
+
+class Identities:
+    """One server for all of them. `busy` makes every token endpoint answer 503; `life` is that of what it issues."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.busy = False
+        self.trusting = True
+        """Whether AWS lets anybody assume the role."""
+        self.generation = 1
+        """Raised: other sessions and tokens are issued than before."""
+        self.life = 3600.0
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        """(operation, its parameters)"""
+        self.issued: list[tuple[str, ...]] = []
+        """Sessions of AWS, tokens of the others."""
+        self.audience = "https://storage.azure.com"
+        """Of Microsoft's tokens."""
+
+    @property
+    def session(self) -> tuple[str, str, str]:
+        """AWS's access key, secret and token."""
+        number = self.generation
+        return f"ASIAPLANTED{number:09}", f"planted/session+secret-{number}", f"planted-session-token-{number}=="
+
+    def token(self, kind: str) -> str:
+        """Google's, `own`, `federated` or `impersonated`."""
+        return f"ya29.planted-{kind}-{self.generation}"
+
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer to a POST."""
+        if path == "/":
+            return self._sts(headers, dict(parse_qsl(body.decode())))
+        if path == "/v1/token":
+            return self._exchange(dict(parse_qsl(body.decode())))
+        if path == "/token":
+            return self._issue("own", 200, lambda token: {"access_token": token, "expires_in": 3600})
+        if found := re.fullmatch(r"/v1/projects/-/serviceAccounts/([^/]+):generateAccessToken", path):
+            return self._impersonate(found[1], headers.get("authorization", ""), json.loads(body))
+        if found := re.fullmatch(r"/([^/]+)/oauth2/v2\.0/token", path):
+            return self._sign_in(found[1], dict(parse_qsl(body.decode())))
+        return 404, "text/plain", "no such route"
+
+    def _sts(self, headers: Mapping[str, str], form: dict[str, str]) -> Answer:
+        self.asked.append(("AssumeRole", form))
+        caller = re.search(r"Credential=([^/]+)/\d+/[a-z0-9-]+/sts/", headers.get("authorization", ""))
+        if self.busy:
+            return _sts_error(503, "ServiceUnavailable", "Try again")
+        if not caller or caller[1] != AWS_KEYS[0]:
+            return _sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        if not self.trusting or (form["Action"], form["RoleArn"], form.get("ExternalId")) != (
+            "AssumeRole",
+            ROLE,
+            EXTERNAL_ID,
+        ):
+            told = (
+                "User: arn:aws:iam::111122223333:user/sluice is not authorized to perform: sts:AssumeRole on resource: "
+            )
+            return _sts_error(403, "AccessDenied", told + form["RoleArn"])
+        session = self.session
+        self.issued.append(session)
+        end = datetime.now(UTC) + timedelta(seconds=self.life)
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        given = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, session, strict=True))
+        user = f"<Arn>{ROLE.replace(':iam:', ':sts:')}/sluice</Arn><AssumedRoleId>AROA:sluice</AssumedRoleId>"
+        return (
+            200,
+            "text/xml",
+            '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+            f"<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{given}"
+            f"<Expiration>{end:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></AssumeRoleResult>"
+            "<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></AssumeRoleResponse>",
+        )
+
+    def _exchange(self, form: dict[str, str]) -> Answer:
+        self.asked.append(("exchange", form))
+        wanted = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "audience": AUDIENCE,
+        }
+        good = all(form.get(name) == value for name, value in wanted.items())
+        aws = form.get("subject_token_type") == "urn:ietf:params:aws:token-type:aws4_request"
+        if not good or not (aws or form["subject_token"] == SUBJECT):
+            told = {"error": "invalid_grant", "error_description": "The given credential is rejected by the provider."}
+            return _json(400, told)
+        return self._issue("federated", 200, lambda token: {"access_token": token, "expires_in": int(self.life)})
+
+    def _impersonate(self, account: str, authorization: str, body: dict[str, Any]) -> Answer:
+        self.asked.append(("generateAccessToken", {"account": account, "scope": " ".join(body["scope"])}))
+        if account != READER or (authorization.removeprefix("Bearer "),) not in self.issued:
+            message = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
+            return _json(403, {"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}})
+        end = datetime.now(UTC) + timedelta(seconds=self.life)
+        told = f"{end:%Y-%m-%dT%H:%M:%SZ}"
+        return self._issue("impersonated", 200, lambda token: {"accessToken": token, "expireTime": told})
+
+    def _sign_in(self, tenant: str, form: dict[str, str]) -> Answer:
+        self.asked.append(("sign-in", form))
+        if self.busy:
+            return _json(503, {"error": "temporarily_unavailable", "error_description": "AADSTS90033: Try again."})
+        if tenant != TENANT:
+            return _microsoft(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
+        if form["client_id"] != CLIENT:
+            return _microsoft(400, "unauthorized_client", 700016, f"Application '{form['client_id']}' was not found.")
+        bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        by_assertion = (form.get("client_assertion_type"), form.get("client_assertion")) == (bearer, ASSERTION)
+        if form.get("client_secret") != CLIENT_SECRET and not by_assertion:
+            return _microsoft(401, "invalid_client", 7000215, "Invalid client secret provided.")
+        if (form["grant_type"], form["scope"]) != ("client_credentials", "https://storage.azure.com/.default"):
+            return _microsoft(400, "invalid_scope", 70011, "The provided value for scope is not valid.")
+        now = int(time.time())
+        claims = {"aud": self.audience, "iss": f"https://sts.windows.net/{TENANT}/", "iat": now, "nbf": now - 60}
+        parts = ({"alg": "RS256", "typ": "JWT"}, {**claims, "exp": now + int(self.life), "jti": len(self.issued)})
+        token = ".".join([*(_encoded(json.dumps(part).encode()) for part in parts), _encoded(b"planted-signature")])
+        self.issued.append((token,))
+        return _json(200, {"token_type": "Bearer", "expires_in": int(self.life), "access_token": token})
+
+    def _issue(self, kind: str, status: int, shape: Any) -> Answer:
+        if self.busy:
+            return _json(503, {"error": {"code": 503, "message": "Try again", "status": "UNAVAILABLE"}})
+        token = self.token(kind)
+        self.issued.append((token,))
+        return _json(status, {"token_type": "Bearer", "issued_token_type": "x", **shape(token)})
+
+
+def _json(status: int, told: dict[str, Any]) -> Answer:
+    return status, "application/json", json.dumps(told)
+
+
+def _microsoft(status: int, error: str, number: int, text: str) -> Answer:
+    described = f"AADSTS{number}: {text} Trace ID: 0 Correlation ID: 0 Timestamp: 2026-01-01 00:00:00Z"
+    return _json(status, {"error": error, "error_description": described, "error_codes": [number]})
+
+
+def _sts_error(status: int, code: str, message: str) -> Answer:
+    namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    return status, "text/xml", f'<ErrorResponse xmlns="{namespace}">{error}<RequestId>0</RequestId></ErrorResponse>'
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@contextmanager
+def identity_server() -> Iterator[Identities]:
+    """A running server; it ends with the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            status, kind, text = state.answer(self.path, self.headers, body)  # type: ignore[arg-type]
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        state = Identities(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))  # how soon it notices its end
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()
