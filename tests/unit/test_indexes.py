@@ -67,7 +67,7 @@ def every_query(documents):
     annotations.predictions(documents).of_project(1, after=None, limit=5)
     uploads.Uploads(documents).begun_before(1.0, 5)
     storages.Storages(documents).of_project(1)
-    storages.Projects(documents).all(after=None, limit=5)
+    documents.query(storages.Projects(documents).listed(5))
     storages.Projects(documents).count()
     idempotency.forget(_context(documents), 5)
     webhooks.Webhooks(documents).of(1)
