@@ -21,7 +21,7 @@ COUNTERS = (
     *("task_number", "finished_task_number", "total_predictions_number", "total_annotations_number"),
     *("num_tasks_with_annotations", "useful_annotation_number", "ground_truth_number", "skipped_annotations_number"),
 )
-MODES = {"settings", "settings,data"}
+MODES = ("settings", "settings,data")
 
 
 def create(ctx: Context, given: Mapping[str, Any], *, user: int) -> Project:
