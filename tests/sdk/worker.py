@@ -12,6 +12,7 @@ Each line of standard input is a request, each line of standard output its answe
 `requests` are the HTTP exchanges that the call made, retries and redirects among them.
 """
 
+import datetime
 import functools
 import importlib.metadata
 import inspect
@@ -70,12 +71,34 @@ class Worker:
         objects = {name: type(tag).__name__ for name, tag in interface._objects.items()}
         return {"controls": controls, "objects": objects, "sample": interface.generate_sample_task()}
 
-    def methods(self, *, client, resource):
-        """The names of a resource's public methods, and of the resources below it."""
-        found = functools.reduce(getattr, resource.split("."), self.clients[client])
-        names = [name for name in dir(found) if not name.startswith("_") and name != "with_raw_response"]
-        methods = [name for name in names if inspect.ismethod(getattr(found, name))]
-        return {"methods": methods, "resources": [name for name in names if name not in methods]}
+    def call_somehow(self, *, client, method):
+        """What the method returns for arguments that have the right types and mean nothing."""
+        *resource, name = method.split(".")
+        found = getattr(functools.reduce(getattr, resource, self.clients[client]), name)
+        needed = [
+            p for p in inspect.signature(found).parameters.values() if p.default is p.empty and p.kind < p.VAR_KEYWORD
+        ]
+        named = {p.name: self._somehow(p.annotation) for p in needed if p.kind is p.KEYWORD_ONLY}
+        value = found(*(self._somehow(p.annotation) for p in needed if p.kind < p.VAR_POSITIONAL), **named)
+        if isinstance(value, SyncPager):
+            return self._items(value)
+        return list(value) if inspect.isgenerator(value) else value
+
+    def methods(self, *, client):
+        """Every public method there is, by resource."""
+        found = {}
+
+        def look(resource, path):
+            names = [name for name in dir(resource) if not name.startswith("_") and name != "with_raw_response"]
+            for name in names:
+                inner = getattr(resource, name)
+                if inspect.ismethod(inner):
+                    found.setdefault(path, []).append(name)
+                elif type(inner).__module__.startswith("label_studio_sdk."):
+                    look(inner, f"{path}.{name}".strip("."))
+
+        look(self.clients[client], "")
+        return found
 
     def version(self, *, client):
         """The version of the SDK."""
@@ -97,6 +120,13 @@ class Worker:
                 }
             }
         return answer | {"requests": self.requests}
+
+    @staticmethod
+    def _somehow(annotation):
+        name = getattr(annotation, "__name__", str(annotation)).partition("[")[0]
+        if name == "datetime":
+            return datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+        return {"int": 1, "bool": True, "float": 1.0, "Sequence": [], "List": [], "Dict": {}}.get(name, "1")
 
     @staticmethod
     def _items(pager):
