@@ -47,6 +47,11 @@ def _person(number: int, user: User | None) -> dict[str, Any]:
     }
 
 
+def annotator_shape(user: User) -> dict[str, Any]:
+    """Somebody who annotated."""
+    return {**_person(user.id, user), "username": user.username}
+
+
 def counts_shape(project: Project, counters: Mapping[str, int]) -> dict[str, Any]:
     """The counters of a project; one that is not given is null."""
     return {"id": project.id, **{name: counters.get(name) for name in COUNTERS}}

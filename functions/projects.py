@@ -12,10 +12,11 @@ from functions.dependencies import Caller, Ctx, ProjectPages
 from functions.errors import Json
 from functions.label_config import essentially_changed
 from functions.project_filters import Listed, Listing
-from functions.project_shapes import counts_shape, project_shape
+from functions.project_shapes import annotator_shape, counts_shape, project_shape
 from functions.requests import Given
 from functions.schemas import ERRORS, request_body
 from functions.schemas_projects import (
+    Annotator,
     ConfigCheck,
     CountsPage,
     DuplicateIn,
@@ -106,6 +107,12 @@ def delete_project(ctx: Ctx, _user: Admin, project: OwnProject) -> Response:
     """Delete a project with its storages and tasks; syncs under way end."""
     projects.delete(ctx, project.id)
     return Response(status_code=204)
+
+
+@router.get("/{id}/annotators", response_model=list[Annotator])
+def list_unique_annotators(ctx: Ctx, _user: Caller, project: OwnProject) -> Json:
+    """The users who annotated tasks of the project."""
+    return Json([annotator_shape(user) for user in projects.annotators(ctx, project)])
 
 
 @router.post("/{id}/validate", response_model=ConfigCheck, openapi_extra=request_body(LabelConfigIn))

@@ -49,7 +49,7 @@ class Counts(BaseModel):
     total_predictions_number: int | None
     total_annotations_number: int | None = Field(description="Without skipped ones.")
     num_tasks_with_annotations: int | None
-    useful_annotation_number: int | None
+    useful_annotation_number: int | None = Field(description="Those that are no ground truth.")
     ground_truth_number: int | None
     skipped_annotations_number: int | None
 
@@ -80,6 +80,17 @@ class CountsPage(_Page):
     """A page of counters."""
 
     results: list[Counts]
+
+
+class Annotator(BaseModel):
+    """A user who annotated."""
+
+    id: int
+    first_name: str
+    last_name: str
+    email: str
+    avatar: None
+    username: str
 
 
 class LabelConfigIn(BaseModel):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from shared.errors import InvalidInputError
 from shared.model import values
 from shared.model.project import EMPTY_CONFIG, WHITE, Sampling, SkipQueue
+from shared.model.times import seconds
 
 MIN_TITLE, MAX_TITLE = 3, 50
 MAX_TEXT = 100_000
@@ -73,7 +74,10 @@ def _color(value: Any) -> str:
 
 
 def _pinned_at(value: Any) -> float:
-    return 0.0 if value is None else values.moment(value)
+    try:
+        return 0.0 if value is None else seconds(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("Not a valid time: write it like 2026-11-22T03:53:21Z.") from None
 
 
 def _choice(allowed: tuple[str, ...], value: Any) -> str:

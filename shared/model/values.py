@@ -2,7 +2,6 @@
 
 import math
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -45,12 +44,3 @@ def text(value: Any, limit: int) -> str:
     except UnicodeEncodeError:
         raise ValueError("Not valid text: it holds half of a surrogate pair.") from None
     return found
-
-
-def moment(value: Any) -> float:
-    """A time, written as 2026-11-22T03:53:21Z, in seconds."""
-    try:
-        found = datetime.fromisoformat(value)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError("Not a valid time: write it like 2026-11-22T03:53:21Z.") from None

@@ -8,7 +8,9 @@ from shared.errors import CommitRefusedError, CommitUnknownError, InvalidInputEr
 from shared.log import logger
 from shared.model.project import Project
 from shared.model.project_fields import clean_project, label_config
+from shared.model.user import User
 from shared.ports import Delete, Write
+from shared.records import annotations
 from shared.records.collection import Stored
 from shared.records.storages import next_id
 from shared.services import outbox
@@ -17,6 +19,7 @@ from shared.services.registration import gone_writes
 from shared.services.trash import trash_of_gates
 
 RETRIES = 20
+MAX_ANNOTATORS = 1000
 COUNTERS = (
     *("task_number", "finished_task_number", "total_predictions_number", "total_annotations_number"),
     *("num_tasks_with_annotations", "useful_annotation_number", "ground_truth_number", "skipped_annotations_number"),
@@ -100,6 +103,13 @@ def update(ctx: Context, number: int, given: Mapping[str, Any], *, partial: bool
     raise CommitRefusedError(f"project {number} is being changed by others; try again")
 
 
+def annotators(ctx: Context, project: Project) -> list[User]:
+    """The users who annotated tasks of a project, by number; of more than 1,000 the first."""
+    numbers = annotations.annotators(ctx.documents, project.id, MAX_ANNOTATORS)
+    found = (ctx.users.get_many(numbers[at : at + 500]) for at in range(0, len(numbers), 500))
+    return [stored.value for part in found for stored in part if stored is not None]
+
+
 def checked_config(given: Mapping[str, Any]) -> str:
     """The label config of a request that asks whether it could be saved. Raises `InvalidInputError`."""
     if not given.get("label_config"):
@@ -126,13 +136,14 @@ def counters(ctx: Context, project: Project, names: Collection[str] = COUNTERS) 
         "total_annotations_number": lambda: total("total_annotations"),
         "skipped_annotations_number": lambda: total("cancelled_annotations"),
         "total_predictions_number": lambda: total("total_predictions"),
-        "ground_truth_number": lambda: 0,
+        "ground_truth_number": lambda: annotations.ground_truths(ctx.documents, project.id),
     }
-    found = {name: way() for name, way in ways.items() if name in names}
-    if "useful_annotation_number" in names:
-        total_number = found.get("total_annotations_number")
-        found["useful_annotation_number"] = total("total_annotations") if total_number is None else total_number
-    return found
+    useful = "useful_annotation_number" in names
+    wanted = {*names, "total_annotations_number", "ground_truth_number"} if useful else {*names}
+    found = {name: way() for name, way in ways.items() if name in wanted}
+    if useful:
+        found["useful_annotation_number"] = found["total_annotations_number"] - found["ground_truth_number"]
+    return {name: count for name, count in found.items() if name in names}
 
 
 def delete(ctx: Context, number: int) -> None:

@@ -125,7 +125,7 @@ class Worker:
     def _somehow(annotation):
         name = getattr(annotation, "__name__", str(annotation)).partition("[")[0]
         if name == "datetime":
-            return datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+            return datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
         return {"int": 1, "bool": True, "float": 1.0, "Sequence": [], "List": [], "Dict": {}}.get(name, "1")
 
     @staticmethod

@@ -65,6 +65,8 @@ def every_query(documents):
     task.count_above(1, counters[0], 1)
     annotations.annotations(documents).of_project(1, after="7", limit=5)
     annotations.predictions(documents).of_project(1, after=None, limit=5)
+    annotations.annotators(documents, 1, 5)
+    annotations.ground_truths(documents, 1)
     uploads.Uploads(documents).begun_before(1.0, 5)
     storages.Storages(documents).of_project(1)
     documents.query(storages.Projects(documents).listed(5))
