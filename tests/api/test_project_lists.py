@@ -157,3 +157,26 @@ def test_a_copy_that_can_not_be_made(api: Api, body: dict[str, object], fields: 
     project = api.project()
     assert list(api.post(f"/api/projects/{project}/duplicate/", body, 400)["validation_errors"]) == fields
     assert api.get("/api/projects/")["count"] == 1
+
+
+def test_who_annotated_and_what_is_the_ground_truth(api: Api):
+    project, other = api.project(), api.project()
+    people = [api.as_user(project) for _ in range(2)]
+    tasks = [api.post("/api/tasks", {"project": p, "data": {"image": "a"}}, 201)["id"] for p in (project, other)]
+    assert api.get(f"/api/projects/{project}/annotators/") == []
+    body = {"result": [], "ground_truth": True}
+    for person, more in ((people[0], {}), (people[0], {"lead_time": 1}), (people[1], {"was_cancelled": True})):
+        person.post(f"/api/tasks/{tasks[0]}/annotations/", {**body, **more}, 201)
+    api.post(f"/api/tasks/{tasks[1]}/annotations/", body, 201)
+    api.post(f"/api/tasks/{tasks[0]}/annotations/", {"result": [{"value": {}}]}, 201)
+
+    found = api.get(f"/api/projects/{project}/annotators/")
+    assert [one["id"] for one in found] == [1, 2, 3]
+    assert list(found[0]) == ["id", "first_name", "last_name", "email", "avatar", "username"]
+    assert [one["id"] for one in api.get(f"/api/projects/{other}/annotators")] == [1]
+    people[0].get(f"/api/projects/{other}/annotators", 404)
+    shown = api.get(f"/api/projects/{project}/")
+    names = ("total_annotations_number", "ground_truth_number", "useful_annotation_number")
+    assert [shown[name] for name in (*names, "skipped_annotations_number")] == [3, 2, 1, 1]
+    alone = api.get("/api/projects/counts/", params={"include": "useful_annotation_number", "ids": project})
+    assert alone["results"] == [{**dict.fromkeys(COUNTERS), "id": project, "useful_annotation_number": 1}]

@@ -16,10 +16,7 @@ COVERED = frozenset(
 """Each has a test that calls all of its methods: those of `import_storage.gcs`, say."""
 
 REFUSED: Mapping[str, str] = {
-    "annotations.create_bulk": "Label Studio Enterprise alone has it.",
-    "annotations.delete_bulk": "Label Studio Enterprise alone has it.",
     "tasks.create_event": "What people do on a page is nothing that storages are about.",
-    "tasks.create_many_status": "An import of tasks is over when it is answered, so there is no status to ask for.",
     "users.get_hotkeys": "Settings of a page that Sluice does not have.",
     "users.update_hotkeys": "Settings of a page that Sluice does not have.",
 }
