@@ -7,14 +7,14 @@ import pytest
 
 from tests.sdk.buckets import SECRET
 from tests.sdk.client import Sdk, SdkError
+from tests.sdk.scope import STORAGES
 
 CONFIG = '<View><Image name="image" value="$image"/></View>'
 OVER = {"completed", "completed_with_errors", "failed"}
-ELSEWHERE = ["azure", "gcs", "local", "redis", "s3"]
-"""All on the embedded stack; GCS on Firestore and Cloud Tasks too."""
 
 
 def on_stacks(*kinds: str) -> list[Any]:
+    """All on the embedded stack; GCS on Firestore and Cloud Tasks too."""
     needs = {"azure": [pytest.mark.emulator], "redis": [pytest.mark.emulator]}
     cases = [pytest.param("embedded", kind, marks=needs.get(kind, []), id=kind) for kind in kinds]
     return [*cases, pytest.param("cloud", "gcs", marks=[pytest.mark.emulator], id="gcs-cloud")]
@@ -31,7 +31,7 @@ def watched(storages: Any, number: int) -> dict[str, Any]:
     raise AssertionError(f"still {now['status']}: {now}")
 
 
-@pytest.mark.parametrize(("platform", "kind"), on_stacks(*ELSEWHERE), indirect=["platform"])
+@pytest.mark.parametrize(("platform", "kind"), on_stacks(*STORAGES), indirect=["platform"])
 def test_every_method_of_an_import_storage(sdk: Sdk, bucket_of: Any, kind: str):
     bucket = bucket_of(kind)
     storages = sdk.import_storage[kind]
