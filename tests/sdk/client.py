@@ -104,6 +104,10 @@ class Sdk:
         """What so many equal calls at the same moment return."""
         return list(self._ask("call_at_once", method=method, times=times, kwargs=kwargs))
 
+    def asynchronously(self, api_key: str, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
+        """What calls of the SDK's asynchronous client return."""
+        return list(self._ask("call_async", base_url=self.url, api_key=api_key, calls=calls))
+
     def label_interface(self, project: int) -> dict[str, Any]:
         """What `projects.get(project).get_label_interface()` knows."""
         return dict(self._ask("label_interface", project=project))
@@ -133,7 +137,7 @@ class Sdk:
         assert not left, f"the SDK can do more than this test calls: {', '.join(sorted(left))}"
 
     def _ask(self, do: str, **more: Any) -> Any:
-        answer = self._worker.ask(do, client=self._name, **more)
+        answer = self._worker.ask(do, **({} if do == "call_async" else {"client": self._name}), **more)
         self.sent = [Sent(**sent) for sent in answer["requests"]]
         again = [sent for sent in self.sent if sent.status in RETRIED or sent.status >= 500 or 300 <= sent.status < 400]
         assert not again, f"{more}: the SDK retries or is sent elsewhere: {again}"

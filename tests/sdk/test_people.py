@@ -73,6 +73,18 @@ def test_a_token_in_a_header_of_its_own(sdk: Sdk):
         assert (client.sent[-1].authorization, client.sent[-1].api_key) == ("", True)
 
 
+def test_the_asynchronous_client(sdk: Sdk):
+    project = sdk.projects.create(title="A project")["id"]
+    for api_key, exchanges in ((sdk.token, 0), (sdk.tokens.create()["token"], 1)):
+        made, listed = sdk.asynchronously(
+            api_key,
+            ("tasks.create", {"project": project, "data": {"image": "x"}}),
+            ("tasks.list", {"project": project, "page_size": 10}),
+        )
+        assert listed[-1]["id"] == made["id"]
+        assert [one.path for one in sdk.sent].count("/api/token/refresh/") == exchanges
+
+
 def test_a_base_url_may_end_in_a_slash(sdk: Sdk):
     client = sdk.client(sdk.tokens.create()["token"], base_url=f"{sdk.url}/")
     assert client.users.whoami()["id"] == 1

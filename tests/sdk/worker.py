@@ -12,6 +12,7 @@ Each line of standard input is a request, each line of standard output its answe
 `requests` are the HTTP exchanges that the call made, retries and redirects among them.
 """
 
+import asyncio
 import datetime
 import functools
 import importlib.metadata
@@ -21,12 +22,20 @@ import json
 import sys
 import threading
 
-from label_studio_sdk import LabelStudio
+import httpx
+from label_studio_sdk import AsyncLabelStudio, LabelStudio
 from label_studio_sdk.core.jsonable_encoder import jsonable_encoder
-from label_studio_sdk.core.pagination import SyncPager
+from label_studio_sdk.core.pagination import AsyncPager, SyncPager
 
 MAX_ITEMS = 5000
 """Of a pager: one that does not stop is a failure, not a test that hangs."""
+
+
+class Done:
+    """Can be awaited, or not: the asynchronous client refreshes its token with a client that is not, and these hooks."""
+
+    def __await__(self):
+        return iter(())
 
 
 class Worker:
@@ -63,6 +72,22 @@ class Worker:
         for thread in threads:
             thread.join()
         return results
+
+    def call_async(self, *, base_url, api_key, calls):
+        """What calls of the asynchronous client return, one after another; items of pagers as above."""
+
+        async def call_all():
+            async with httpx.AsyncClient(timeout=60, follow_redirects=True) as http:
+                client = AsyncLabelStudio(base_url=base_url, api_key=api_key, httpx_client=http)
+                http.event_hooks["response"].append(self._record_async)
+                return [await one(client, *call) for call in calls]
+
+        async def one(client, method, kwargs):
+            *resource, name = method.split(".")
+            value = await getattr(functools.reduce(getattr, resource, client), name)(**kwargs)
+            return [item async for item in value] if isinstance(value, AsyncPager) else value
+
+        return asyncio.run(call_all())
 
     def label_interface(self, *, client, project):
         """What the SDK makes of a project's label config."""
@@ -134,6 +159,10 @@ class Worker:
         if len(items) > MAX_ITEMS:
             raise OverflowError(f"the pager of {pager!r:.200} does not stop")
         return items
+
+    def _record_async(self, response):
+        self._record(response)
+        return Done()
 
     def _record(self, response):
         request = response.request
