@@ -140,6 +140,7 @@ OWN: Mapping[str, frozenset[str]] = {
         for kind in ("S3", "GCS", "REDIS", "LOCALFILES")
     },
     "IMPORT": frozenset({"import", "task_ids"}),
+    "WHOAMI": frozenset({"role", "projects"}),
     "TOKEN": frozenset({"id"}),
     "WEBHOOK": frozenset({"consecutive_failures", "last_error"}),
 }

@@ -32,7 +32,7 @@ MAX_ITEMS = 5000
 
 
 class Done:
-    """Can be awaited, or not: the asynchronous client refreshes its token with a client that is not, and these hooks."""
+    """Can be awaited, or not: these hooks are also those of the synchronous client that refreshes the token."""
 
     def __await__(self):
         return iter(())
