@@ -288,3 +288,29 @@ def test_the_meta_of_a_sync(api: Api, meta: str):
 def test_ids_stay_exact_numbers(api: Api, world: World):
     """JavaScript's numbers are exact below 2**53."""
     assert max(world[name] for name in ("task", "annotation", "prediction")) < 2**53
+
+
+PERSON = {"id": 1, "first_name": "", "last_name": "", "email": "a@b.example", "avatar": None}
+
+
+@pytest.mark.parametrize(
+    ("shape", "value"),
+    [
+        ("PERSON", {**PERSON, "more": 1}),
+        ("PERSON", {name: PERSON[name] for name in list(PERSON)[1:]}),
+        ("PERSON", dict(reversed(PERSON.items()))),
+        ("PERSON", {**PERSON, "id": "1"}),
+        ("PERSON", {**PERSON, "id": True}),
+        ("PERSON", {**PERSON, "email": None}),
+        ("PERSON", [PERSON]),
+        ("[PERSON]", PERSON),
+        ("[PERSON]", [PERSON, {}]),
+        ("COUNTS_PAGE", {"count": 1, "next": None, "previous": None, "results": [{"id": 1}]}),
+        ("FILE", {"key": "a", "last_modified": "2026-01-01 00:00:00", "size": 1}),
+        ("ERROR", {"id": "1", "status_code": 400, "version": "", "detail": "", "exc_info": None}),
+    ],
+)
+def test_another_shape_is_noticed(shape: str, value: Any):
+    check("PERSON", PERSON)
+    with pytest.raises((AssertionError, ValueError)):
+        check(shape, value)
