@@ -20,8 +20,10 @@ def integer(value: Any, minimum: int, maximum: int) -> int:
     """A whole number between the two."""
     if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d{1,18}", str(value)):
         raise ValueError("A valid integer is required.")
-    if not minimum <= int(value) <= maximum:
-        raise ValueError(f"Ensure this value is between {minimum} and {maximum}.")
+    if int(value) < minimum:
+        raise ValueError(f"Ensure this value is greater than or equal to {minimum}.")
+    if int(value) > maximum:
+        raise ValueError(f"Ensure this value is less than or equal to {maximum}.")
     return int(value)
 
 
@@ -35,10 +37,12 @@ def weight(value: Any) -> float:
 def text(value: Any, limit: int) -> str:
     """A text of at most so many characters; null is empty."""
     found = "" if value is None else value
-    if not isinstance(found, str) or "\0" in found:
-        raise ValueError("Not a valid string.")
+    if not isinstance(found, str):
+        raise ValueError("Not a valid string.")  # noqa: TRY004  bad input, not a bug
     if len(found) > limit:
         raise ValueError(f"Ensure this field has no more than {limit} characters.")
+    if "\0" in found:
+        raise ValueError("Null characters are not allowed.")
     try:
         found.encode()
     except UnicodeEncodeError:
