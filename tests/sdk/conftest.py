@@ -40,7 +40,15 @@ def gcs_process() -> Iterator[GcsServer]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, store: Any, queue: Any, called: list[Any], gcs_process: GcsServer) -> Iterator[Stack]:
+def overrides() -> dict[str, Any]:
+    """Settings of the stack that a module's tests need."""
+    return {}
+
+
+@pytest.fixture
+def stack(
+    tmp_path: Path, store: Any, queue: Any, called: list[Any], gcs_process: GcsServer, overrides: dict[str, Any]
+) -> Iterator[Stack]:
     """The running stack."""
     with local.running(
         tmp_path / "data",
@@ -50,6 +58,7 @@ def stack(tmp_path: Path, store: Any, queue: Any, called: list[Any], gcs_process
         storage_emulator_host=gcs_process.address,
         store=store,
         queue=queue,
+        **overrides,
     ) as running:
         called.append(running.ctx)
         yield running

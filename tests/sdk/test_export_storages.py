@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.buckets import SECRET
+from tests.sdk.buckets import SECRET, Bucket
 from tests.sdk.client import Sdk, SdkError
 from tests.sdk.scope import STORAGES
 from tests.sdk.test_import_storages import OVER, on_stacks
@@ -12,7 +12,11 @@ from tests.sdk.test_import_storages import OVER, on_stacks
 
 @pytest.mark.parametrize(("platform", "kind"), on_stacks(*STORAGES), indirect=["platform"])
 def test_every_method_of_an_export_storage(sdk: Sdk, bucket_of: Any, kind: str):
-    bucket = bucket_of(kind)
+    use_export_storage(sdk, kind, bucket_of(kind))
+
+
+def use_export_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
+    """All that the SDK can do with a target, and that it is so."""
     storages = sdk.export_storage[kind]
     project = sdk.projects.create(title="A project")["id"]
     about = {"project": project, "title": "Results", "description": "Of people", "can_delete_objects": True}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.buckets import SECRET
+from tests.sdk.buckets import SECRET, Bucket
 from tests.sdk.client import Sdk, SdkError
 from tests.sdk.scope import STORAGES
 
@@ -33,7 +33,11 @@ def watched(storages: Any, number: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("platform", "kind"), on_stacks(*STORAGES), indirect=["platform"])
 def test_every_method_of_an_import_storage(sdk: Sdk, bucket_of: Any, kind: str):
-    bucket = bucket_of(kind)
+    use_import_storage(sdk, kind, bucket_of(kind))
+
+
+def use_import_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
+    """All that the SDK can do with a source, and that it is so."""
     storages = sdk.import_storage[kind]
     project = sdk.projects.create(title="A project", label_config=CONFIG)["id"]
     flags = {"recursive_scan": True} if bucket.folders else {}
