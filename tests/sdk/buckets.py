@@ -40,6 +40,14 @@ class Bucket:
     """What the SDK has no argument for goes through its `request_options`."""
     folders: bool = True
     """Whether `recursive_scan` means something."""
+    named: bool = True
+    """Whether the SDK's `validate` has an argument for a stored storage, whose secrets count then."""
+
+    def stored(self, number: int) -> dict[str, Any]:
+        """The arguments of `validate` that name a stored storage."""
+        if self.named:
+            return {"id": number, "request_options": self.options}
+        return {"request_options": {"additional_body_parameters": {"id": number}}}
 
 
 def s3(server: S3Server) -> Bucket:

@@ -40,7 +40,7 @@ def use_export_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
         assert sdk.import_storage[kind].list(project=project) == [], "a target is no source"
         with pytest.raises(SdkError, match="404"):
             sdk.import_storage[kind].get(made["id"])
-        storages.validate(**{**about, **bucket.place, **bucket.out}, id=made["id"], request_options=bucket.options)
+        storages.validate(**about, **bucket.place, **bucket.out, **bucket.stored(made["id"]))
 
         changed = storages.update(made["id"], title="Answers", can_delete_objects=False)
         assert (changed["title"], changed["can_delete_objects"]) == ("Answers", False)

@@ -59,7 +59,7 @@ def use_import_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
         assert SECRET not in str(made)
         assert storages.list(project=project) == [made] == storages.list(project=project, ordering="id")
         assert storages.get(made["id"]) == made
-        storages.validate(**{**about, **bucket.place, **bucket.below}, id=made["id"], request_options=bucket.options)
+        storages.validate(**about, **bucket.place, **bucket.below, **bucket.stored(made["id"]))
 
         changed = storages.update(made["id"], title="Photographs", synchronizable=True)
         assert {**made, "title": "Photographs"} == changed == storages.get(made["id"])
