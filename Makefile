@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+SDK := .venv-sdk/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test serve emulators check bench size
+.PHONY: help install sdk demo test serve emulators check bench size
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -19,10 +20,17 @@ $(READY): requirements.txt pyproject.toml
 	@if command -v npm >/dev/null; then $(AZURITE) || echo "Azurite could not be installed: its tests are skipped."; fi
 	touch $(READY)
 
+sdk: $(SDK)  ## Label Studio's SDK, for the tests, in an environment of its own: .venv-sdk
+
+$(SDK): tests/sdk/requirements.txt
+	$(PYTHON) -m venv .venv-sdk
+	@rm -f $@; .venv-sdk/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@ \
+		|| echo "The SDK could not be installed: its tests are skipped."
+
 demo: $(READY)  ## the main job on real images: sync, sync again, count
 	$(BIN)/python -m infra.demo
 
-test: $(READY)  ## every test
+test: $(READY) $(SDK)  ## every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 serve: $(READY)  ## the local stack on port 8080; stays until interrupted

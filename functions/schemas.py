@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 
 class ErrorBody(BaseModel):
@@ -14,42 +14,6 @@ class ErrorBody(BaseModel):
     detail: str
     exc_info: None = None
     validation_errors: dict[str, list[str]] | None = None
-
-
-class ProjectIn(BaseModel):
-    """Fields of a project; all are optional."""
-
-    title: str | None = Field(None, description="3 to 50 characters.")
-    description: str | None = None
-    label_config: str | None = Field(None, description='XML. Its first `value="$name"` names the data of blob tasks.')
-    expert_instruction: str | None = None
-    show_instruction: bool | None = None
-    color: str | None = None
-    maximum_annotations: int | None = None
-
-
-class ProjectOut(BaseModel):
-    """A project; there are more fields, as in Label Studio."""
-
-    model_config = ConfigDict(extra="allow")
-    id: int
-    title: str
-    description: str
-    label_config: str
-    created_at: str
-    task_number: int | None
-    finished_task_number: int | None
-    total_annotations_number: int | None
-    total_predictions_number: int | None
-
-
-class ProjectPage(BaseModel):
-    """A page of projects."""
-
-    count: int
-    next: str | None
-    previous: str | None
-    results: list[ProjectOut]
 
 
 def request_body(model: type[BaseModel] | dict[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from functions.label_config import control_weights, parsed
 from shared.model.fields import DIRECTIONS, Direction
-from shared.model.project import Project
 from shared.model.provider import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
-from shared.model.user import User
 from shared.services.previewing import Preview
 from shared.services.views import StorageInfo
 
@@ -89,68 +86,3 @@ def preview_shape(seen: Preview) -> dict[str, Any]:
     if seen.limit_reached or seen.timed_out:
         files.append({"key": TIMED_OUT if seen.timed_out else None, "last_modified": None, "size": None})
     return {"files": files}
-
-
-def project_shape(project: Project, creator: User | None, counters: Mapping[str, int]) -> dict[str, Any]:
-    """A project; a counter that is not given is null, as in the answer to its creation."""
-    names = ("task_number", "finished_task_number", "num_tasks_with_annotations", "total_annotations_number")
-    tasks, finished, annotated, annotations = (counters.get(name) for name in names)
-    return {
-        "id": project.id,
-        "title": project.title,
-        "description": project.description,
-        "label_config": project.label_config,
-        "expert_instruction": project.expert_instruction,
-        "show_instruction": project.show_instruction,
-        "show_skip_button": True,
-        "enable_empty_annotation": True,
-        "show_annotation_history": False,
-        "organization": 1,
-        "color": project.color,
-        "maximum_annotations": project.maximum_annotations,
-        "is_published": False,
-        "model_version": "",
-        "is_draft": False,
-        "created_by": _person(project.created_by, creator),
-        "created_at": moment(project.created_at),
-        "min_annotations_to_start_training": 0,
-        "start_training_on_annotation_update": False,
-        "show_collab_predictions": True,
-        "num_tasks_with_annotations": annotated,
-        "task_number": tasks,
-        "useful_annotation_number": annotations,
-        "ground_truth_number": 0 if counters else None,
-        "skipped_annotations_number": counters.get("skipped_annotations_number"),
-        "total_annotations_number": annotations,
-        "total_predictions_number": counters.get("total_predictions_number"),
-        "sampling": "Sequential sampling",
-        "show_ground_truth_first": False,
-        "annotator_evaluation_enabled": False,
-        "show_overlap_first": False,
-        "overlap_cohort_percentage": 100,
-        "task_data_login": None,
-        "task_data_password": None,
-        "control_weights": control_weights(project.label_config),
-        "parsed_label_config": parsed(project.label_config),
-        "evaluate_predictions_automatically": False,
-        "config_has_control_tags": bool(parsed(project.label_config)),
-        "skip_queue": "REQUEUE_FOR_OTHERS",
-        "reveal_preannotations_interactively": False,
-        "pinned_at": None,
-        "finished_task_number": finished,
-        "queue_total": tasks or 0,
-        "queue_done": finished or 0,
-        "config_suitable_for_bulk_annotation": True,
-        "state": None,
-    }
-
-
-def _person(number: int, user: User | None) -> dict[str, Any]:
-    """Who did something; the number stays when nobody has it any more."""
-    return {
-        "id": number,
-        "first_name": user.first_name if user else "",
-        "last_name": user.last_name if user else "",
-        "email": user.email if user else "",
-        "avatar": None,
-    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from functions.shapes import project_shape
+from functions.project_shapes import project_shape
 from functions.task_shapes import annotation_shape, new_task_shape, task_data
 from shared.model.annotation import Annotation
 from shared.model.project import Project

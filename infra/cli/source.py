@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.client import Storage
-from shared.model.project import MAX_TITLE, MIN_TITLE
+from shared.model.project_fields import MAX_TITLE, MIN_TITLE
 from shared.model.storage import listing_prefix
 
 S3 = "s3://"

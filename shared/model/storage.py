@@ -1,7 +1,6 @@
 """A storage: settings, what they mean for a listing, and StorageInfo, the state that people read."""
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from shared.model.checks import CHECKS
 from shared.model.fields import Direction, Field
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
+from shared.model.values import flag, integer, text
 
 Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
 
@@ -176,27 +176,9 @@ def _convert(field: Field, value: Any) -> Any:
     if field.kind == "flag":
         if value is None and field.default is not True:
             return field.default
-        flags = {
-            "true": True,
-            "1": True,
-            "yes": True,
-            "on": True,
-            "false": False,
-            "0": False,
-            "no": False,
-            "off": False,
-        }
-        if isinstance(value, bool | int | str) and (text := str(value).lower()) in flags:
-            return flags[text]
-        raise ValueError("Must be a valid boolean.")
+        return flag(value)
     if field.kind == "integer":
-        if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d{1,18}", str(value)):
-            raise ValueError("A valid integer is required.")
-        if int(value) < field.minimum:
-            raise ValueError(f"Ensure this value is greater than or equal to {field.minimum}.")
-        if int(value) > field.maximum:
-            raise ValueError(f"Ensure this value is less than or equal to {field.maximum}.")
-        return int(value)
+        return integer(value, field.minimum, field.maximum)
     if field.kind == "choice":
         options = [option for option, _ in field.options]
         if value in options:
@@ -204,19 +186,10 @@ def _convert(field: Field, value: Any) -> Any:
         raise ValueError(f"Not a valid choice: write one of {', '.join(options)}.")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("Not a valid string.")  # noqa: TRY004  bad input, not a bug
-    text = str(value)
-    limit = MAX_TITLE if field.name == "title" else MAX_TEXT
-    if len(text) > limit:
-        raise ValueError(f"Ensure this field has no more than {limit} characters.")
-    if "\0" in text:
-        raise ValueError("Null characters are not allowed.")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("Not valid text: it holds half of a surrogate pair.") from None
-    return text.strip() if field.trim else text
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    found = text(value, MAX_TITLE if field.name == "title" else MAX_TEXT)
+    return found.strip() if field.trim else found
 
 
 def check_together(storage: Storage) -> None:

@@ -28,6 +28,19 @@ def _decode_storage(id: str, data: Mapping[str, Any]) -> Storage:  # noqa: A002
     return Storage(id=int(id), config=orjson.loads(data["config"]), meta=orjson.loads(data["meta"]), **plain)
 
 
+def _encode_project(project: Project) -> dict[str, Any]:
+    data: dict[str, Any] = {name: getattr(project, name) for name in _PROJECT}
+    data["control_weights"] = orjson.dumps(project.control_weights)
+    return data
+
+
+def _decode_project(id: str, data: Mapping[str, Any]) -> Project:  # noqa: A002
+    plain = {name: data[name] for name in _PROJECT if name in data}
+    if "control_weights" in plain:
+        plain["control_weights"] = orjson.loads(plain["control_weights"])
+    return Project(id=int(id), **plain)
+
+
 class Storages(Collection[Storage]):
     """Storages of every type and direction; ids are unique over all of them."""
 
@@ -47,13 +60,13 @@ class Projects(Collection[Project]):
         super().__init__(
             documents,
             "projects",
-            lambda project: {name: getattr(project, name) for name in _PROJECT},
-            lambda id, data: Project(id=int(id), **{name: data[name] for name in _PROJECT if name in data}),  # noqa: A006
+            _encode_project,
+            _decode_project,
         )
 
-    def all(self, *, after: tuple[Any, ...] | None, limit: int) -> list[Stored[Project]]:
-        """A page of the projects, newest first."""
-        return self.find(order=("-created_at",), after=after, limit=limit)
+    def listed(self, limit: int) -> Query:
+        """The query behind pages of all projects: pinned ones first, then the newest."""
+        return self.query(order=("-pinned_at", "-created_at"), limit=limit)
 
     def count(self) -> int:
         """How many projects there are."""

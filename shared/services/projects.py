@@ -1,39 +1,75 @@
 """Projects: create, read, edit, delete. What a deleted project leaves behind is collected by the sweep."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import CommitRefusedError, CommitUnknownError, NotFoundError
+from shared.errors import CommitRefusedError, CommitUnknownError, InvalidInputError, NotFoundError
 from shared.log import logger
-from shared.model.project import Project, clean_project
+from shared.model.project import Project
+from shared.model.project_fields import clean_project, label_config
 from shared.model.user import User
 from shared.ports import Delete, Write
+from shared.records import annotations
 from shared.records.collection import Stored
 from shared.records.storages import next_id
 from shared.services import outbox
 from shared.services.context import Context
-from shared.services.paging import Pages
 from shared.services.registration import gone_writes
 from shared.services.trash import trash_of_gates
 
 RETRIES = 20
-MAX_READ = 500
+MAX_ANNOTATORS = 1000
+COUNTERS = (
+    *("task_number", "finished_task_number", "total_predictions_number", "total_annotations_number"),
+    *("num_tasks_with_annotations", "useful_annotation_number", "ground_truth_number", "skipped_annotations_number"),
+)
+MODES = ("settings", "settings,data")
 
 
 def create(ctx: Context, given: Mapping[str, Any], *, user: int) -> Project:
     """Makes a project. Raises `InvalidInputError`."""
-    values = clean_project(dict(given), partial=False)
-    number = next_id(ctx.documents, "projects")
-    project = Project(id=number, created_at=ctx.clock(), created_by=user, **values)
-    told = outbox.writes(ctx, outbox.subscribers(ctx, number), "PROJECT_CREATED", number, [number])
+    values = clean_project(given, partial=False)
+    return _add(ctx, Project(id=0, created_at=ctx.clock(), created_by=user, **values))
+
+
+def duplicate(ctx: Context, project: Project, given: Mapping[str, Any], *, user: int) -> Project:
+    """Makes a project with the settings of another, under the title given; without tasks, storages and members.
+
+    Raises `InvalidInputError`.
+    """
+    problems: dict[str, list[str]] = {}
+    mode = given.get("mode")
+    if mode not in MODES:
+        problems["mode"] = ['This field is required: write "settings".']
+    elif mode != "settings":
+        text = 'Tasks are not copied. Use the mode "settings", then connect the same storages to the new project.'
+        problems["mode"] = [text]
+    if given.get("include_members"):
+        problems["include_members"] = ["Members are not copied: give each the new project."]
+    if "title" not in given:
+        problems["title"] = ["This field is required."]
+    about = {name: given[name] for name in ("title", "description") if name in given}
     try:
-        ctx.documents.commit([ctx.projects.create(number, project), *told])
+        values = clean_project(about, partial=True)
+    except InvalidInputError as error:
+        raise InvalidInputError(fields={**problems, **error.fields}) from None
+    if problems:
+        raise InvalidInputError(fields=problems)
+    return _add(ctx, replace(project, created_at=ctx.clock(), created_by=user, pinned_at=0.0, **values))
+
+
+def _add(ctx: Context, project: Project) -> Project:
+    """Stores a project under a number of its own."""
+    project = replace(project, id=next_id(ctx.documents, "projects"))
+    told = outbox.writes(ctx, outbox.subscribers(ctx, project.id), "PROJECT_CREATED", project.id, [project.id])
+    try:
+        ctx.documents.commit([ctx.projects.create(project.id, project), *told])
     except CommitUnknownError:
-        if ctx.projects.get(number) is None:
+        if ctx.projects.get(project.id) is None:
             raise
     outbox.send(ctx, told)
-    logger.info("project created", action="project.create", project=number)
+    logger.info("project created", action="project.create", project=project.id)
     return project
 
 
@@ -42,41 +78,19 @@ def get(ctx: Context, number: int) -> Project:
     return _stored(ctx, number).value
 
 
-def page(ctx: Context, pages: Pages, number: int, size: int, *, user: User) -> tuple[list[Project], int]:
-    """A page of the projects that the user may see, newest first, counted from 1; and how many these are.
+def update(ctx: Context, number: int, given: Mapping[str, Any], *, partial: bool = True) -> Project:
+    """Edits a project; unless `partial`, what is not given gets its default.
 
-    `NotFoundError` behind the end.
+    Raises `NotFoundError`, `InvalidInputError`.
     """
-    if user.admin:
-        query = ctx.projects.query(order=("-created_at",), limit=size)
-        documents = pages.read(ctx.documents, query, number, ctx.projects.count) if number else []
-        found, count = [ctx.projects.stored(document).value for document in documents], ctx.projects.count()
-    else:
-        every = _of_member(ctx, user)
-        found, count = every[(number - 1) * size : number * size] if number else [], len(every)
-    if not found and number != 1:
-        raise NotFoundError("Invalid page.")
-    return found, count
-
-
-def _of_member(ctx: Context, user: User) -> list[Project]:
-    """All of a member's projects, newest first; those that were deleted are left out."""
-    numbers = sorted(user.projects)
-    found = [
-        stored.value
-        for at in range(0, len(numbers), MAX_READ)
-        for stored in ctx.projects.get_many(numbers[at : at + MAX_READ])
-        if stored is not None
-    ]
-    return sorted(found, key=lambda project: (project.created_at, project.id), reverse=True)
-
-
-def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
-    """Edits a project. Raises `NotFoundError`, `InvalidInputError`."""
-    values = clean_project(dict(given), partial=True)
+    if not partial and "title" not in given:
+        raise InvalidInputError.of("title", "This field is required.")
+    values = clean_project(given, partial=partial)
     for _ in range(RETRIES):
         stored = _stored(ctx, number)
-        project = replace(stored.value, **values)
+        old = stored.value
+        base = old if partial else Project(id=old.id, title="", created_at=old.created_at, created_by=old.created_by)
+        project = replace(base, **values)
         if project == stored.value:
             return project
         told = outbox.writes(ctx, outbox.subscribers(ctx, number), "PROJECT_UPDATED", number, [number])
@@ -89,17 +103,47 @@ def update(ctx: Context, number: int, given: Mapping[str, Any]) -> Project:
     raise CommitRefusedError(f"project {number} is being changed by others; try again")
 
 
-def counters(ctx: Context, project: Project) -> dict[str, int]:
-    """How far the work on a project is."""
-    sums = ctx.tasks.totals(project.id, ("total_annotations", "cancelled_annotations", "total_predictions"))
-    return {
-        "task_number": ctx.tasks.count(project.id),
-        "finished_task_number": ctx.tasks.count_above(project.id, "total_annotations", project.maximum_annotations - 1),
-        "num_tasks_with_annotations": ctx.tasks.count_above(project.id, "total_annotations", 0),
-        "total_annotations_number": sums["total_annotations"],
-        "skipped_annotations_number": sums["cancelled_annotations"],
-        "total_predictions_number": sums["total_predictions"],
+def annotators(ctx: Context, project: Project) -> list[User]:
+    """The users who annotated tasks of a project, by number; of more than 1,000 the first."""
+    numbers = annotations.annotators(ctx.documents, project.id, MAX_ANNOTATORS)
+    found = (ctx.users.get_many(numbers[at : at + 500]) for at in range(0, len(numbers), 500))
+    return [stored.value for part in found for stored in part if stored is not None]
+
+
+def checked_config(given: Mapping[str, Any]) -> str:
+    """The label config of a request that asks whether it could be saved. Raises `InvalidInputError`."""
+    if not given.get("label_config"):
+        raise InvalidInputError.of("label_config", "Label config is not set or is empty.")
+    try:
+        return label_config(given["label_config"])
+    except ValueError as error:
+        raise InvalidInputError.of("label_config", str(error)) from None
+
+
+def counters(ctx: Context, project: Project, names: Collection[str] = COUNTERS) -> dict[str, int]:
+    """How far the work on a project is: the counters of those names. Each is a query, so ask for no more."""
+
+    def above(number: int) -> int:
+        return ctx.tasks.count_above(project.id, "total_annotations", number)
+
+    def total(field: str) -> int:
+        return ctx.tasks.totals(project.id, (field,))[field]
+
+    ways: dict[str, Callable[[], int]] = {
+        "task_number": lambda: ctx.tasks.count(project.id),
+        "finished_task_number": lambda: above(project.maximum_annotations - 1),
+        "num_tasks_with_annotations": lambda: above(0),
+        "total_annotations_number": lambda: total("total_annotations"),
+        "skipped_annotations_number": lambda: total("cancelled_annotations"),
+        "total_predictions_number": lambda: total("total_predictions"),
+        "ground_truth_number": lambda: annotations.ground_truths(ctx.documents, project.id),
     }
+    useful = "useful_annotation_number" in names
+    wanted = {*names, "total_annotations_number", "ground_truth_number"} if useful else {*names}
+    found = {name: way() for name, way in ways.items() if name in wanted}
+    if useful:
+        found["useful_annotation_number"] = found["total_annotations_number"] - found["ground_truth_number"]
+    return {name: count for name, count in found.items() if name in names}
 
 
 def delete(ctx: Context, number: int) -> None:

@@ -82,7 +82,11 @@ STORAGE = Call("invalid", body=lambda world: {"project": world.project, "regex_f
 CALLS: dict[str, Call | list[Call]] = {
     "GET /api/projects": Call("own"),
     "POST /api/projects": of("admin", title="Another"),
+    "GET /api/projects/counts": Call("own"),
     "PATCH /api/projects/{id}": of("missing", title="Renamed"),
+    "PUT /api/projects/{id}": of("missing", title="Renamed"),
+    "POST /api/projects/{id}/validate": of("missing", label_config="<View/>"),
+    "POST /api/projects/{id}/duplicate": of("admin", title="A copy", mode="settings"),
     "DELETE /api/projects/{id}": Call("admin"),
     "POST /api/projects/{id}/import": Call(body=lambda _: [{"image": "x"}]),
     "POST /api/projects/{id}/import/predictions": Call(body=lambda world: [{"task": TASK(world), "result": []}]),

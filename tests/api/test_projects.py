@@ -95,7 +95,7 @@ def test_an_empty_list_is_one_page(api: Api):
         ({"title": ["a"]}, "title", "Not a valid string."),
         ({"label_config": "<View>"}, "label_config", "no valid XML"),
         ({"label_config": "<!DOCTYPE x><View/>"}, "label_config", "document type"),
-        ({"maximum_annotations": 0}, "maximum_annotations", "between 1 and 1000"),
+        ({"maximum_annotations": 0}, "maximum_annotations", "greater than or equal to 1."),
     ],
 )
 def test_what_is_refused_says_which_field_and_why(api: Api, fields, named, sentence):

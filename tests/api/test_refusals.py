@@ -172,7 +172,7 @@ BODIES: dict[str, tuple[bytes, str, int, str]] = {
     "multipart": (b"--x", "multipart/form-data; boundary=x", 415, "send application/json"),
     "form with no UTF-8": (b"title=%ff", "application/x-www-form-urlencoded", 400, "Form parse error"),
     "form with a million fields": (b"a=1&" * 5000, "application/x-www-form-urlencoded", 400, "Form parse error"),
-    "NUL": (b'{"title": "abc\\u0000"}', "application/json", 400, "Not a valid string."),
+    "NUL": (b'{"title": "abc\\u0000"}', "application/json", 400, "Null characters are not allowed."),
 }
 
 

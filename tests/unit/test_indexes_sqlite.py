@@ -78,7 +78,7 @@ def test_records(recorder: Recorder):
     lanes.of_run("r")
     hints.dirty(1.0, 5)
     Storages(recorder).of_project(1)
-    Projects(recorder).all(after=None, limit=5)
+    recorder.query(Projects(recorder).listed(5))
     tasks = Tasks(recorder)
     tasks.page(1, after=None, limit=5)
     tasks.count(1)
