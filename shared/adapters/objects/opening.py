@@ -90,20 +90,17 @@ class Stores:
                 "max_keys": settings.max_unordered_keys,
                 "versions": storage.direction == "export",
             }
-        return (
-            timeouts
-            | identities.role(config, secrets, settings)
-            | {
-                "bucket": config.get("bucket") or "",
-                "region": config.get("region_name"),
-                "endpoint": config.get("s3_endpoint"),
-                "access_key": secrets.get("aws_access_key_id"),
-                "secret_key": secrets.get("aws_secret_access_key"),
-                "session_token": secrets.get("aws_session_token"),
-                "kms_key": config.get("aws_sse_kms_key_id"),
-                "encrypt": bool(config.get("aws_sse")),
-            }
-        )
+        return timeouts | {
+            **identities.role(config, secrets, settings),
+            "bucket": config.get("bucket") or "",
+            "region": config.get("region_name"),
+            "endpoint": config.get("s3_endpoint"),
+            "access_key": secrets.get("aws_access_key_id"),
+            "secret_key": secrets.get("aws_secret_access_key"),
+            "session_token": secrets.get("aws_session_token"),
+            "kms_key": config.get("aws_sse_kms_key_id"),
+            "encrypt": bool(config.get("aws_sse")),
+        }
 
     def _azure_account(self, endpoint: str | None, secrets: Mapping[str, str]) -> dict[str, str | None]:
         names = ("account_name", "account_key", "sas_token", "connection_string")
