@@ -132,13 +132,11 @@ SHAPES = {
         "is_active:bool actions:list created_at:time updated_at:time"
     ),
 }
+EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
 OWN: Mapping[str, frozenset[str]] = {
     "AZURE_IMPORT": frozenset({"azure_endpoint"}),
-    "AZURE_EXPORT": frozenset({"azure_endpoint", "export_format", "key_template", "manifest"}),
-    **{
-        f"{kind}_EXPORT": frozenset({"export_format", "key_template", "manifest"})
-        for kind in ("S3", "GCS", "REDIS", "LOCALFILES")
-    },
+    "AZURE_EXPORT": EXPORT_ONLY | {"azure_endpoint"},
+    **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY),
     "IMPORT": frozenset({"import", "task_ids"}),
     "WHOAMI": frozenset({"role", "projects"}),
     "TOKEN": frozenset({"id"}),

@@ -6,11 +6,17 @@ A resource's own methods are meant, not those of the resources below it.
 from collections.abc import Mapping
 
 STORAGES = ("azure", "gcs", "local", "redis", "s3")
+IDENTITIES = ("azure_spi", "gcs_sa", "gcswif", "s3s")
+"""The same as some of these, with another way to say who asks."""
 COVERED = frozenset(
     {
         *("annotations", "predictions", "projects", "tasks", "tokens", "users", "versions", "webhooks"),
         *("import_storage", "export_storage"),
-        *(f"{direction}.{kind}" for direction in ("import_storage", "export_storage") for kind in STORAGES),
+        *(
+            f"{direction}.{kind}"
+            for direction in ("import_storage", "export_storage")
+            for kind in (*STORAGES, *IDENTITIES)
+        ),
     }
 )
 """Each has a test that calls all of its methods: those of `import_storage.gcs`, say."""
@@ -73,15 +79,6 @@ REFUSED_RESOURCES: Mapping[str, str] = {
     "workspaces.members.bulk": _ACCESS,
     "workspaces.members.paginated": _ACCESS,
     "workspaces.projects": _ACCESS,
-    **{
-        f"{direction}.{kind}": reason
-        for direction in ("import_storage", "export_storage")
-        for kind, reason in {
-            "azure_spi": "Not there yet.",
-            "databricks": "Label Studio Enterprise alone has it; Sluice has no adapter for it.",
-            "gcs_sa": "Not there yet.",
-            "gcswif": "Not there yet.",
-            "s3s": "Not there yet.",
-        }.items()
-    },
+    "import_storage.databricks": "There is no adapter for its volumes.",
+    "export_storage.databricks": "There is no adapter for its volumes.",
 }
