@@ -2,7 +2,8 @@
 
 from functions.api import api
 from functions.deliver_webhook import deliver_webhook
+from functions.export_annotations import export_annotations
 from functions.sweep import sweep
 from functions.sync_chunk import sync_chunk
 
-__all__ = ["api", "deliver_webhook", "sweep", "sync_chunk"]
+__all__ = ["api", "deliver_webhook", "export_annotations", "sweep", "sync_chunk"]

@@ -151,15 +151,10 @@ class Callers:
 
 @cache
 def _callers(settings: Settings, function: str) -> Callers:
-    urls = {
-        "sync_chunk": settings.sync_chunk_url,
-        "sweep": settings.sweep_url,
-        "deliver_webhook": settings.deliver_webhook_url,
-    }
     named = [settings.caller_service_account, *settings.allowed_callers.split(",")]
     accounts = frozenset(account.strip() for account in named if account.strip())
     return Callers(
-        settings.caller_audience or urls[function],
+        settings.caller_audience or getattr(settings, f"{function}_url"),
         accounts,
         Keys(settings.caller_keys_url, _get),
         platform_checks=settings.platform_checks_callers,

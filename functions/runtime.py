@@ -25,12 +25,13 @@ def context() -> Context:
 
 def deliver(ctx: Context, delivery: Delivery) -> int:
     """Calls the function that a message of the embedded queue is for; the HTTP status it answers with."""
-    from functions import deliver_webhook, sweep, sync_chunk  # they import this module
+    from functions import deliver_webhook, export_annotations, sweep, sync_chunk  # they import this module
 
     handlers = {
         "sync_chunk": sync_chunk.handle,
         "sweep": sweep.handle,
         "deliver_webhook": deliver_webhook.handle,
+        "export_annotations": export_annotations.handle,
     }
     handler = handlers.get(delivery.target)
     if handler is None:

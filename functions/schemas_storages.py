@@ -61,6 +61,16 @@ class PreviewOut(BaseModel):
     files: list[PreviewedFile] = PydanticField(description="In the order of the listing.")
 
 
+class VerifiedOut(BaseModel):
+    """A part of a target, read again."""
+
+    checked: int = PydanticField(description="Objects that this part is about.")
+    missing: list[str] = PydanticField(description="Keys that should be there and are not.")
+    changed: list[str] = PydanticField(description="Keys whose object is not what was written.")
+    surplus: list[str] = PydanticField(description="Keys of objects that Sluice did not write.")
+    next: str | None = PydanticField(description="`after` of the following part; null if there is none.")
+
+
 class FormField(BaseModel):
     """A field of a form."""
 

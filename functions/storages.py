@@ -13,15 +13,16 @@ from functions.errors import Json
 from functions.forms import form
 from functions.requests import Given, Once, number
 from functions.schemas import ERRORS, request_body
-from functions.schemas_storages import FormRow, PreviewOut, StorageType, storage_in, storage_out
+from functions.schemas_storages import FormRow, PreviewOut, StorageType, VerifiedOut, storage_in, storage_out
 from functions.shapes import preview_shape, storage_shape
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, StoreError
 from shared.model.fields import DIRECTIONS, Direction
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
 from shared.model.storage import Storage
-from shared.services import editing, previewing, registration, status
+from shared.services import connecting, editing, previewing, registration, status
 from shared.services.context import Context
+from shared.services.exporting import verifying
 from shared.services.views import storage_info
 
 router = APIRouter(prefix="/api/storages", responses=ERRORS)
@@ -142,12 +143,35 @@ def _add_preview(provider: Provider) -> None:
         return Json(preview_shape(previewing.preview(ctx, draft, limit)))
 
 
+def _add_verification(provider: Provider) -> None:
+    """The route that reads a target again."""
+    own, tags = own_storage(provider, "export"), [TITLES["export"]]
+
+    @router.get(
+        f"/export/{provider.type}/{{id}}/verify",
+        response_model=VerifiedOut,
+        name=f"verify_export_{provider.type}",
+        tags=tags,  # type: ignore[arg-type]
+    )
+    def verify_storage(
+        ctx: Ctx,
+        storage: Annotated[Storage, Depends(own)],
+        after: Annotated[str, Query(description="`next` of the part before.")] = "",
+    ) -> Json:
+        """Read objects of a target again and compare them with what was written, part by part. Writes nothing."""
+        try:
+            return Json(verifying.verify(ctx, storage, after=after)._asdict())
+        except StoreError as error:
+            raise connecting.refusal(ctx, storage, error) from None
+
+
 for _direction in DIRECTIONS:
     _add_common(_direction)
     for _provider in PROVIDERS.values():
         _add_routes(_provider, _direction)
 for _provider in PROVIDERS.values():
     _add_preview(_provider)
+    _add_verification(_provider)
 
 
 # The lowest of these is tried first.

@@ -197,6 +197,20 @@ class Client:
         answer = self.call("GET", "/api/storages/", params={"project": project}, expect=list)
         return [Storage.of(item, item["type"]) for item in answer]
 
+    def targets(self, project: int) -> list[Storage]:
+        """A project's export storages; none for a project that is not there."""
+        answer = self._call("GET", "/api/storages/export", params={"project": project}, expect=list)
+        return [Storage.of(item, item["type"]) for item in answer]
+
+    def verify_target(self, storage: Storage) -> Iterator[Json]:
+        """What is missing, changed or surplus in a target, part by part."""
+        after: str | None = ""
+        while after is not None:
+            path = f"/api/storages/export/{storage.type}/{storage.id}/verify"
+            part = self._call("GET", path, params={"after": after})
+            yield part
+            after = part["next"]
+
     def create_storage(self, kind: str, project: int, settings: Mapping[str, Any]) -> Storage:
         """Adds a storage to a project, after the server looked into its bucket."""
         return Storage.of(self.call("POST", f"/api/storages/{kind}/", json={"project": project, **settings}), kind)

@@ -14,12 +14,12 @@ from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services import tokens
 from shared.services.context import (
-    DELIVER_WEBHOOK,
     QUEUE_EVENTS,
+    QUEUE_EXPORTS,
+    QUEUE_FUNCTIONS,
     QUEUE_RUNS,
     QUEUE_WEBHOOKS,
     QUEUES,
-    SYNC_CHUNK,
     Context,
 )
 from shared.services.holding import HeartbeatThread
@@ -27,9 +27,9 @@ from shared.services.secrets import Vault
 from shared.settings import PRIVATE_MARK, Settings
 
 INDEXES = Path(__file__).resolve().parent.parent / "infra" / "firestore.indexes.json"
-QUEUE_LIMITS = {QUEUE_RUNS: 4, QUEUE_EVENTS: 4, QUEUE_WEBHOOKS: 2}
+QUEUE_LIMITS = {QUEUE_RUNS: 4, QUEUE_EVENTS: 4, QUEUE_EXPORTS: 3, QUEUE_WEBHOOKS: 2}
 """Of the embedded queue: receivers of webhooks, slow as they may be, keep no sync waiting."""
-QUEUE_WORKERS = 6
+QUEUE_WORKERS = 8
 
 Deliver = Callable[[Context, Delivery], int]
 """Calls the function that a message is for, and returns the HTTP status of its answer."""
@@ -109,7 +109,7 @@ def _queue(settings: Settings, deliver: Callable[[Delivery], int]) -> TaskQueue:
         project=settings.google_project,
         location=settings.google_location,
         queues=QUEUES,
-        target_urls={SYNC_CHUNK: settings.sync_chunk_url, DELIVER_WEBHOOK: settings.deliver_webhook_url},
+        target_urls={name: getattr(settings, f"{name}_url") for name in QUEUE_FUNCTIONS},
         service_account=settings.caller_service_account,
         audience=settings.caller_audience,
         prefix=settings.queue_prefix,

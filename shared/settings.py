@@ -90,6 +90,7 @@ class Settings:
     """Where the function is; also the audience of tokens for it."""
     sweep_url: str = ""
     deliver_webhook_url: str = ""
+    export_annotations_url: str = ""
     caller_service_account: str = ""
     """The account whose tokens the queue sends, and whom the functions let in."""
     queue_prefix: str = "sluice"
@@ -138,6 +139,8 @@ class Settings:
     max_unordered_keys: int = 1_000_000
     """Keys of one listing where the store does not sort, so that all of them are collected first (Redis)."""
 
+    keep_tombstones_days: float = 7.0
+    """How long a target remembers what was deleted: longer than any late writer lives."""
     keep_runs_days: float = 30.0
     """How long the record of an ended run is kept."""
 
@@ -155,6 +158,10 @@ class Settings:
 
     sync_on_target_storage_creation: bool = True
     """Whether a new export storage starts a full sync."""
+
+    # Targets.
+    export_max_attempts: int = 10
+    """Times a changed annotation is tried to be written (1 s between, doubling to 10 min) before its target fails."""
 
     # Webhooks.
     max_webhooks: int = 10

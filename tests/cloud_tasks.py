@@ -12,6 +12,7 @@ from google.cloud.tasks_v2 import Queue, RetryConfig
 
 from infra.emulators.cloud_tasks.server import Served, serving
 from shared.adapters.queues.cloud_tasks import CloudTasksQueue
+from shared.services.context import QUEUE_FUNCTIONS
 
 ACCOUNT = "queue@project.iam.gserviceaccount.com"
 POOL = 2
@@ -27,7 +28,7 @@ def calling(handler: Handler, queues: Sequence[str]) -> Iterator[CloudTasksQueue
             project="project",
             location="europe-west1",
             queues=queues,
-            target_urls={target: f"{url}/{target}" for target in ("sync_chunk", "deliver_webhook")},
+            target_urls={target: f"{url}/{target}" for target in QUEUE_FUNCTIONS},
             service_account=ACCOUNT,
             prefix=PREFIX,
             pool=POOL,

@@ -22,6 +22,8 @@ PARSER_VERSION = 1
 
 IDENTITY = "identity"
 """A setting of our own: tells that credentials lead to another account."""
+CONDITIONAL, CONDITIONAL_DELETES = "conditional", "conditional_deletes"
+"""Settings of our own: whether a target's bucket was seen to honour conditions of writes and of deletes."""
 MAX_TITLE = 256
 MAX_TEXT = 10_000
 
@@ -81,6 +83,11 @@ class Storage:
         return listing_prefix(given) if self.provider.folders else given or ""
 
     @property
+    def has_bucket(self) -> bool:
+        """Whether its settings name a bucket yet."""
+        return not self.provider.bucket or bool(self.config.get(self.provider.bucket))
+
+    @property
     def blob_mode(self) -> bool:
         """Whether an object is a task, not a file of them."""
         return self.provider.blobs and bool(self.config.get("use_blob_urls"))
@@ -106,7 +113,9 @@ class Scope:
 
     @classmethod
     def of(cls, storage: Storage) -> "Scope":
-        """The scope of a storage's settings, which must be valid."""
+        """The scope of a storage's settings, which must be valid. A target's is all that lies below its prefix."""
+        if storage.direction == "export":
+            return cls(storage.prefix, True, lambda key: key.startswith(storage.prefix))
         config, basename, folders = storage.config, storage.provider.basename_filter, storage.provider.folders
         prefix, recursive = storage.prefix, bool(config.get("recursive_scan")) or not folders
         pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None

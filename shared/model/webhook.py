@@ -1,11 +1,7 @@
 """Webhooks: whom an event is told, and the outbox item that says what is still to be told."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
-
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 600.0
 
 
 class Action(NamedTuple):
@@ -72,20 +68,3 @@ class OutboxItem:
     failures: int = 0
     due: float
     """When that message is to arrive. The sweep looks after an item that is overdue."""
-
-
-class WebhookPermit(NamedTuple):
-    """What a message says: deliver this item, if the ticket is still its own."""
-
-    item: str
-    ticket: int
-
-
-def item_message(item: str, ticket: int) -> str:
-    """Name of the message that carries an item's ticket."""
-    return hashlib.blake2b(f"webhook\0{item}\0{ticket}".encode(), digest_size=16).hexdigest()
-
-
-def pause(failures: int) -> float:
-    """Seconds until the next attempt: 1, doubling to ten minutes."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 32))

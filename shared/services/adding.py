@@ -19,6 +19,7 @@ from shared.ports import Document
 from shared.records import tasks as records
 from shared.records.collection import weight
 from shared.records.tasks import NewTask
+from shared.services import announcing
 from shared.services.context import Context
 
 RETRIES = 20
@@ -158,10 +159,11 @@ def _commit_all(ctx: Context, upload: Upload, rows: Sequence[TaskRow]) -> list[i
     numbers: list[int] = []
     batch: list[NewTask] = []
     writes = size = 0
+    room = ctx.settings.batch_writes - announcing.ROOM
     for row in rows:
         new = _new_task(upload, row)
         bytes_ = sum(map(weight, new.writes))
-        if batch and (writes + len(new.writes) > ctx.settings.batch_writes or size + bytes_ > ctx.settings.batch_bytes):
+        if batch and (writes + len(new.writes) > room or size + bytes_ > ctx.settings.batch_bytes):
             numbers += _commit(ctx, upload.project, batch)
             batch, writes, size = [], 0, 0
         batch.append(new)
@@ -195,7 +197,10 @@ def _commit(ctx: Context, project: int, batch: Sequence[NewTask]) -> list[int]:
             raise NotFoundError("No Project matches the given query.")
         try:
             if new:
-                ctx.documents.commit([write for one in new for write in one.writes], [stored.check])
+                writes = [write for one in new for write in one.writes]
+                news = announcing.writes(ctx, project, announcing.of_new(writes))
+                ctx.documents.commit([*writes, *news], [stored.check])
+                announcing.send(ctx, news)
             return [int(one.create.ref.id if isinstance(one, NewTask) else one.ref.id) for one in settled]
         except (CommitRefusedError, CommitUnknownError):
             refs = [write.ref for one in new for write in one.writes]

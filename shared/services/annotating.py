@@ -18,6 +18,7 @@ from shared.model.project import Project
 from shared.ports import Document, Value
 from shared.records.annotations import annotation_ids
 from shared.records.collection import Stored
+from shared.services.announcing import News
 from shared.services.context import Context
 from shared.services.task_batches import commit_many
 from shared.services.task_commits import Change, Decide, commit
@@ -84,7 +85,9 @@ def _creation(
             **({"updated_by": user} | values),
         )
         fields: dict[str, Value] = {"annotation_ids": [*present, made.id], **_counts(document, more=[made])}
-        return Change(made, [ctx.annotations.create(made.id, made)], fields)
+        action = "ANNOTATIONS_CREATED" if values.get("bulk_created") else "ANNOTATION_CREATED"
+        news = News(action, [made.id], [(made.id, made.task)])
+        return Change(made, [ctx.annotations.create(made.id, made)], fields, news)
 
     return decide
 
@@ -126,7 +129,8 @@ def update(ctx: Context, number: int, given: Mapping[str, Any], *, user: int) ->
         changed = replace(changed, updated_at=ctx.clock(), version=before.version + 1)
         moved = before.was_cancelled != changed.was_cancelled
         counts = _counts(document, less=[before], more=[changed]) if moved else {}
-        return Change(changed, [ctx.annotations.update(stored, changed)], counts)
+        news = News("ANNOTATION_UPDATED", [number], [(number, task)])
+        return Change(changed, [ctx.annotations.update(stored, changed)], counts, news)
 
     changed = commit(ctx, task, decide)
     logger.info("annotation edited", action="annotation.edit", task=task, annotation=number, version=changed.version)
@@ -167,7 +171,8 @@ def _deletion(ctx: Context, numbers: Sequence[int]) -> Decide[int]:
             "annotation_ids": left,
             **_counts(document, less=[stored.value for stored in found]),
         }
-        return Change(len(found), [stored.delete for stored in found], fields)
+        news = News("ANNOTATIONS_DELETED", sorted(gone), [(number, int(document.ref.id)) for number in sorted(gone)])
+        return Change(len(found), [stored.delete for stored in found], fields, news)
 
     return decide
 

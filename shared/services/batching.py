@@ -9,6 +9,7 @@ from shared.model.ledger import Entry, Ledger, ObjectInfo
 from shared.ports import Create, Document, Ref, Write
 from shared.records import tasks
 from shared.records.tasks import NewTask
+from shared.services import announcing
 from shared.services.context import Context
 from shared.services.holding import Holding
 
@@ -100,7 +101,7 @@ class Batcher:
         self.flush()
         if not self.stopped:
             counts = self._counts(self._ledger, 0)
-            self._progress(writes, self._ledger, counts._replace(updated=counts.updated + count))
+            self._announced(writes, self._ledger, counts._replace(updated=counts.updated + count))
 
     def _commit(self, items: list[Item], *, done: bool) -> None:
         for salt in range(1, MAX_SALTS):
@@ -109,7 +110,7 @@ class Batcher:
             ledger = self._ledger | entries if entries else self._ledger
             try:
                 creates = [write for one in new for write in one.writes]
-                self._progress(creates, ledger, self._counts(ledger, len(new)), done=done)
+                self._announced(creates, ledger, self._counts(ledger, len(new)), done=done)
                 return
             except CommitRefusedError:
                 items = self._adopt(items, salt)
@@ -141,6 +142,12 @@ class Batcher:
         bad = (*before.bad_rows, (row, f"can't be stored: {error.message}"))
         self._corrections[item.entry.key] = Correction(before.tasks + 1, bad)
         return Item(None, item.entry)
+
+    def _announced(self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False) -> None:
+        """A commit whose news webhooks and targets learn of."""
+        news = announcing.writes(self.ctx, self.holding.gate.value.project, announcing.of_new(writes))
+        self._progress([*writes, *news], ledger, counts, done=done)
+        announcing.send(self.ctx, news)
 
     def _progress(self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False) -> None:
         changes: dict[str, object] = {"errors": self._errors(ledger)}

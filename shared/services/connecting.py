@@ -16,10 +16,11 @@ from shared.errors import (
 from shared.model.fields import Direction
 from shared.model.project import Project
 from shared.model.provider import Provider
-from shared.model.storage import Storage, check_together, clean, identity_of
+from shared.model.storage import CONDITIONAL, CONDITIONAL_DELETES, Storage, check_together, clean, identity_of
 from shared.model.user import User
 from shared.records.collection import Stored
 from shared.services.context import Context
+from shared.services.probing import probe_target
 from shared.services.secrets import masked
 
 NON_FIELD = "non_field_errors"
@@ -101,18 +102,25 @@ def edited(
     return after
 
 
-def check(ctx: Context, draft: Storage) -> None:
-    """Opens the bucket and looks for an object under the prefix. Raises `InvalidInputError` with what a person can do.
+def check(ctx: Context, draft: Storage) -> Storage:
+    """Opens the bucket and looks for an object under the prefix; into a target it writes one, and removes it again.
 
-    A storage without a bucket yet is not looked at, and a target's prefix needs no object yet.
+    Returns the storage with what was found out of its bucket; one without a bucket yet is not looked at. Raises
+    `InvalidInputError` with what a person can do.
     """
-    if draft.provider.bucket and not draft.config.get(draft.provider.bucket):
-        return
-    need_object = draft.direction == "import" and bool(draft.prefix) and draft.provider.folders
+    if not draft.has_bucket:
+        return draft
     try:
-        ctx.open_store(draft).check(draft.prefix, need_object=need_object)
+        store = ctx.open_store(draft)
+        if draft.direction == "import":
+            store.check(draft.prefix, need_object=bool(draft.prefix) and draft.provider.folders)
+            return draft
+        store.check(draft.prefix)
+        found = probe_target(store, draft.prefix, need_delete=bool(draft.config.get("can_delete_objects")))
     except StoreError as error:
         raise refusal(ctx, draft, error) from None
+    honours = {CONDITIONAL: found.conditional, CONDITIONAL_DELETES: found.conditional_deletes}
+    return replace(draft, config={**draft.config, **honours})
 
 
 def refusal(ctx: Context, draft: Storage, error: StoreError) -> InvalidInputError:

@@ -17,6 +17,7 @@ from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
 from shared.records.annotations import Parts, annotations, predictions
 from shared.records.chunks import Chunks, Ledgers
 from shared.records.collection import Collection
+from shared.records.links import Dues, Links
 from shared.records.runs import Hints, Lanes, Runs, gates
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
@@ -28,12 +29,17 @@ from shared.settings import Settings
 
 QUEUE_RUNS = "runs"
 QUEUE_EVENTS = "events"
+QUEUE_EXPORTS = "exports"
 QUEUE_WEBHOOKS = "webhooks"
-QUEUES = (QUEUE_RUNS, QUEUE_EVENTS, QUEUE_WEBHOOKS)
+QUEUES = (QUEUE_RUNS, QUEUE_EVENTS, QUEUE_EXPORTS, QUEUE_WEBHOOKS)
 SYNC_CHUNK = "sync_chunk"
 """The function that permits are sent to."""
+EXPORT_ANNOTATIONS = "export_annotations"
+"""The function that writes what targets are owed."""
 DELIVER_WEBHOOK = "deliver_webhook"
 """The function that is told which item of the outbox to deliver."""
+QUEUE_FUNCTIONS = (SYNC_CHUNK, EXPORT_ANNOTATIONS, DELIVER_WEBHOOK)
+"""All that the queue calls; of each, a setting says where it is: `sync_chunk_url`."""
 
 
 TIE = 1000 << 12
@@ -89,6 +95,8 @@ class Context:
     uploads: Uploads = field(init=False)
     webhooks: Webhooks = field(init=False)
     outbox: Outbox = field(init=False)
+    links: Links = field(init=False)
+    dues: Dues = field(init=False)
 
     def new_number(self) -> int:
         """An id below 2**53: by time, and never the same twice in this process."""
@@ -120,3 +128,5 @@ class Context:
         self.uploads = Uploads(self.documents)
         self.webhooks = Webhooks(self.documents)
         self.outbox = Outbox(self.documents)
+        self.links = Links(self.documents)
+        self.dues = Dues(self.documents)

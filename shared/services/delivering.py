@@ -15,7 +15,8 @@ import orjson
 from shared import __version__
 from shared.errors import CommitRefusedError, CommitUnknownError, CredentialsError, ReceiverError
 from shared.log import logger
-from shared.model.webhook import OutboxItem, Webhook, WebhookPermit, pause
+from shared.model.owed import Permit, pause
+from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Delete, Write
 from shared.records.collection import Stored
 from shared.services import outbox, webhooks
@@ -44,7 +45,7 @@ class Failure(NamedTuple):
     final: bool = False
 
 
-def deliver(ctx: Context, permit: WebhookPermit, build: Build) -> None:
+def deliver(ctx: Context, permit: Permit, build: Build) -> None:
     """Makes one attempt to deliver the item that a message is about. Idempotent but for the post itself."""
     for _ in range(RETRIES):
         stored = ctx.outbox.get(permit.item)
@@ -52,7 +53,7 @@ def deliver(ctx: Context, permit: WebhookPermit, build: Build) -> None:
             return  # delivered, or never committed
         item = stored.value
         if item.ticket != permit.ticket:
-            _wake(ctx, item)
+            outbox.DESK.wake(ctx, item)
             return
         webhook = ctx.webhooks.get(item.webhook)
         if webhook is None or not webhook.value.wants(item.action):
@@ -72,11 +73,6 @@ def deliver(ctx: Context, permit: WebhookPermit, build: Build) -> None:
             _failed(ctx, stored, failure)
         return
     raise CommitRefusedError(f"item {permit.item} of the outbox is being changed by others")
-
-
-def _wake(ctx: Context, item: OutboxItem) -> None:
-    """Perhaps who took the item's present ticket died before its message was queued."""
-    outbox.enqueue(ctx, item.id, item.ticket, delay=max(0.0, item.due - ctx.clock()))
 
 
 def _split(ctx: Context, stored: Stored[OutboxItem], told: int) -> Stored[OutboxItem] | None:
@@ -150,7 +146,7 @@ def _failed(ctx: Context, stored: Stored[OutboxItem], failure: Failure) -> None:
             if current is None:
                 return  # another delivery was luckier, or gave it up
             if current.value.ticket != item.ticket:
-                _wake(ctx, current.value)
+                outbox.DESK.wake(ctx, current.value)
                 return
             stored = current
             continue

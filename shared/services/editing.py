@@ -47,8 +47,7 @@ def update(
         labels_only = bool(changed) and changed <= connecting.LABELS
         same = checked and (checked.config, checked.secrets) == (draft.config, draft.secrets)
         if not labels_only and not same:
-            connecting.check(ctx, draft)
-            checked = draft
+            checked = draft = connecting.check(ctx, draft)
         if not changed:
             break
         writes, ends = _edit(ctx, gate, stored, draft)
@@ -62,7 +61,7 @@ def update(
     else:
         raise CommitRefusedError(f"storage {number} is being changed by others; try again")
     if restart:
-        registration.start(ctx, draft)
+        runs.start_run(ctx, number)
     return registration.get(ctx, provider, number, direction)
 
 

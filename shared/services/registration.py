@@ -24,12 +24,14 @@ from shared.model.user import User
 from shared.ports import Delete, Update, Write
 from shared.records.collection import Stored
 from shared.records.storages import next_id
-from shared.services import connecting, exporting, runs, status
+from shared.services import connecting, runs, status
 from shared.services.context import Context
 from shared.services.idempotency import HEADER, Once
 from shared.services.trash import trash_of_gates
 
 RETRIES = 20
+MAX_TARGETS = 20
+"""Per project: each adds a write to the commits that change annotations."""
 MAX_STORAGES = 150
 """Per project: deleting it removes them all, with gates and active runs, in one commit of at most 500 writes."""
 
@@ -57,7 +59,7 @@ def create(
     if once and (made := once.made()) is not None:
         return _made_before(ctx, made, user)
     draft = connecting.new_draft(ctx, provider, given, direction, user=user)
-    connecting.check(ctx, draft)
+    draft = connecting.check(ctx, draft)
     storage = replace(draft, id=next_id(ctx.documents, "storages"))
     gate = Gate(
         id=str(storage.id),
@@ -72,8 +74,7 @@ def create(
         if once and (made := once.made()) is not None:
             return _made_before(ctx, made, user)
         project = connecting.project_of(ctx, storage.project, user=user)
-        if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
-            raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
+        _refuse_more(ctx, storage)
         try:
             ctx.documents.commit(
                 [
@@ -92,6 +93,15 @@ def create(
         _first_sync(ctx, storage)
         return storage
     raise CommitRefusedError(f"project {storage.project} is being changed by others; try again")
+
+
+def _refuse_more(ctx: Context, storage: Storage) -> None:
+    """Raises `InvalidInputError` where the project has as many storages, or targets, as it can have."""
+    if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
+        raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
+    if storage.direction == "export" and len(of_project(ctx, storage.project, "export")) >= MAX_TARGETS:
+        text = f"A project can have {MAX_TARGETS} export storages; this one has them all."
+        raise InvalidInputError.of("project", text)
 
 
 def find(ctx: Context, provider: Provider, number: int, direction: Direction = "import", *, user: User) -> Storage:
@@ -121,7 +131,7 @@ def _first_sync(ctx: Context, storage: Storage) -> None:
     if storage.direction != "export" or not ready or not ctx.settings.sync_on_target_storage_creation:
         return
     try:
-        exporting.start(ctx, storage.id)
+        runs.start_run(ctx, storage.id)
     except QueueUnavailableError as error:  # the run is there, and the sweep sends its messages
         logger.warning("queue unavailable", action="storage.sync", storage=storage.id, reason=str(error))
 
@@ -174,16 +184,8 @@ def sync(ctx: Context, provider: Provider, number: int, direction: Direction = "
     storage = get(ctx, provider, number, direction)
     if not storage.config.get("synchronizable", True):
         raise NotSynchronizableError(f"Storage {number} is not synchronizable")
-    start(ctx, storage)
+    runs.start_run(ctx, number)
     return load(ctx, provider, number, direction).value
-
-
-def start(ctx: Context, storage: Storage) -> None:
-    """Starts a sync of either direction, or leaves the one under way alone."""
-    if storage.direction == "export":
-        exporting.start(ctx, storage.id)
-    else:
-        runs.start_run(ctx, storage.id)
 
 
 def delete(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> None:

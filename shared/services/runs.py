@@ -14,7 +14,7 @@ from shared.ports import Check, Write
 from shared.records.collection import Stored
 from shared.services import lanes
 from shared.services.context import Context
-from shared.services.views import run_meta
+from shared.services.views import run_meta, synced
 
 RETRIES = 20
 MAX_TRACEBACK_LINES = 40
@@ -74,6 +74,8 @@ def finalise(ctx: Context, gate: Stored[Gate]) -> bool:
     traceback = ""
     if counts.failed or counts.bad_rows:
         outcome, traceback = "completed_with_errors", failures(ctx, gate.value, counts)
+        if not counts.imported and _writes(ctx, gate.value.storage):
+            outcome = "failed"  # not a single object is in the bucket
     return end_run(ctx, gate, Ending(outcome=outcome, traceback=traceback, counts=counts))
 
 
@@ -84,8 +86,26 @@ def failures(ctx: Context, gate: Gate, counts: Counts) -> str:
     ][:MAX_TRACEBACK_LINES]
     total = counts.failed + counts.bad_rows
     summary = f"{counts.failed} objects and {counts.bad_rows} rows could not be imported."
+    if _writes(ctx, gate.storage):
+        summary = f"{counts.failed} of {counts.listed} objects could not be written or deleted."
     more = [f"... and {total - len(lines)} more"] if total > len(lines) else []
     return "\n".join([summary, *sorted(lines), *more])
+
+
+def _writes(ctx: Context, storage: int) -> bool:
+    stored = ctx.storages.get(storage)
+    return stored is not None and stored.value.direction == "export"
+
+
+def fail_visibly(ctx: Context, storage: int, reason: str) -> None:
+    """Fails what no run did, so that people see it: a run is opened for the reason alone. One under way sees itself."""
+    gate = ctx.gates.get(storage)
+    if gate is None or gate.value.run:
+        return
+    started = start_run(ctx, storage, "event")
+    gate = ctx.gates.get(storage)
+    if gate is not None and gate.value.run == started:
+        fail(ctx, gate, reason)
 
 
 def fail(ctx: Context, gate: Stored[Gate], reason: str, checks: Sequence[Check] = ()) -> bool:
@@ -157,10 +177,10 @@ def ending_writes(
         storage.value,
         status=ending.outcome if ending.outcome in {"completed", "completed_with_errors"} else "failed",
         last_sync=now if clean else None,
-        last_sync_count=ending.counts.created,
+        last_sync_count=synced(storage.value, ending.counts, whole=clean),
         last_sync_job=run.value.id,
         traceback=ending.traceback or None,
-        meta=run_meta(ended, ending.counts),
+        meta=run_meta(ended, ending.counts, storage.value.direction),
         **storage_changes,
     )
     writes: list[Write] = [

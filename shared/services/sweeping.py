@@ -8,6 +8,7 @@ from shared.log import logger
 from shared.ports import Delete
 from shared.services import hints, idempotency, issuing, lanes, outbox, status
 from shared.services.context import Context
+from shared.services.exporting import dues
 from shared.services.trash import collect_trash
 
 MAX_RUNS = 200
@@ -16,6 +17,7 @@ MAX_DELIVERIES = 200
 MAX_TRASH = 2000
 MAX_OLD_RUNS = 50
 MAX_OLD_UPLOADS = 200
+MAX_TOMBSTONES = 400
 MAX_OLD_KEYS = 2000
 MAX_OLD_TOKENS = 400
 
@@ -33,9 +35,10 @@ def sweep(ctx: Context) -> None:
             break
         after = (page[-1].value.id,)
     _wake(ctx)
-    _wake_outbox(ctx)
+    _wake_owed(ctx)
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
+    _forget_tombstones(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)
     issuing.forget_expired(ctx, MAX_OLD_TOKENS)
     collect_trash(ctx, MAX_TRASH)
@@ -56,6 +59,13 @@ def _forget_old_uploads(ctx: Context) -> None:
         ctx.documents.commit([Delete(upload.ref, None) for upload in old])
 
 
+def _forget_tombstones(ctx: Context) -> None:
+    """Removes links of units that were deleted so long ago that no late writer can be left."""
+    old = ctx.links.tombstones(ctx.clock() - ctx.settings.keep_tombstones_days * 86_400, MAX_TOMBSTONES)
+    if old:
+        ctx.documents.commit([Delete(link.ref, None) for link in old])
+
+
 def _guarded(ctx: Context, storage: int, run: str) -> None:
     try:
         lanes.send_all(ctx, run)
@@ -66,12 +76,13 @@ def _guarded(ctx: Context, storage: int, run: str) -> None:
         )
 
 
-def _wake_outbox(ctx: Context) -> None:
-    """Items of the outbox that no message is known of."""
-    try:
-        outbox.wake_overdue(ctx, MAX_DELIVERIES)
-    except SluiceError as error:  # such as a function whose URL is not configured: the rest goes on
-        logger.error("sweep could not look after the outbox", action="sweep.outbox", reason=str(error))
+def _wake_owed(ctx: Context) -> None:
+    """What is owed to webhooks and targets, and what no message is known of."""
+    for desk in (outbox.DESK, dues.DESK):
+        try:
+            desk.wake_overdue(ctx, MAX_DELIVERIES)
+        except SluiceError as error:  # such as a function whose URL is not configured: the rest goes on
+            logger.error("sweep could not look after what is owed", action=f"sweep.{desk.kind}", reason=str(error))
 
 
 def _wake(ctx: Context) -> None:

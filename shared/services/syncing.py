@@ -17,6 +17,7 @@ from shared.ports import Create, ObjectStore
 from shared.services import hints, lanes, runs
 from shared.services.claiming import Claimer
 from shared.services.context import Context
+from shared.services.exporting.full_sync import FullSync
 from shared.services.holding import ChunkLostError, Holding, ping
 from shared.services.importing import Importer
 from shared.services.walking import Pending, Walk
@@ -44,9 +45,6 @@ def work(ctx: Context, permit: Permit) -> bool:
     deadline = ctx.clock() + ctx.settings.slice_seconds
     storage = ctx.storages.get(permit.storage)
     if storage is None:
-        return True
-    if storage.value.direction == "export":
-        lanes.advance(ctx, permit, idle=True)  # a target is not to be imported; its run stays queued
         return True
     claimer = Claimer(ctx, in_order=not storage.value.provider.lanes)
     walk: Walk | None = None
@@ -80,7 +78,8 @@ def sync_held(ctx: Context, holding: Holding, walk: Walk | None, deadline: float
                 return None
             if walk is None or holding.chunk.unsettled:
                 walk = Walk(ctx.open_store(storage.value), Scope.of(storage.value))
-            ChunkSync(ctx, holding, storage.value, walk, deadline).run()
+            sync = FullSync if storage.value.direction == "export" else ChunkSync
+            sync(ctx, holding, storage.value, walk, deadline).run()
             return walk
         except ChunkLostError:
             logger.info("chunk lost", action="chunk.lost", chunk=holding.chunk.id, storage=holding.chunk.storage)

@@ -7,9 +7,10 @@ from shared.errors import CommitRefusedError, CommitUnknownError, InvalidDocumen
 from shared.model.project import Project
 from shared.ports import Create, Document, Write
 from shared.records.collection import weight
-from shared.services import outbox, projects, tasks
+from shared.services import announcing, projects, tasks
+from shared.services.announcing import News
 from shared.services.context import Context
-from shared.services.task_commits import Change, Decide, commit, told, writes
+from shared.services.task_commits import Change, Decide, commit, news_of, writes
 
 MAX_TASKS = 50
 """Read at once, with their content, and of one commit: few, as one annotator at work refuses all of them."""
@@ -23,6 +24,7 @@ class _Planned(NamedTuple):
     project: int
     change: Change[Any]
     writes: list[Write]
+    news: News
 
 
 def commit_many(ctx: Context, decisions: Mapping[int, Decide[T]]) -> dict[int, T]:
@@ -41,7 +43,7 @@ def commit_many(ctx: Context, decisions: Mapping[int, Decide[T]]) -> dict[int, T
             if not _fits(ctx, [*_together(batch), *mine]):
                 results |= _commit(ctx, batch, decisions)
                 batch = {}
-            batch[number] = _Planned(project.id, change, mine)
+            batch[number] = _Planned(project.id, change, mine, news_of(task, change))
         results |= _commit(ctx, batch, decisions)
     return results
 
@@ -68,11 +70,11 @@ def _commit(ctx: Context, batch: Mapping[int, _Planned], decisions: Mapping[int,
     unsure = False
     items: list[Create] = []
     for project in sorted({planned.project for planned in batch.values()}):
-        items += told(ctx, project, [planned.change for planned in batch.values() if planned.project == project])
+        items += announcing.writes(ctx, project, *(one.news for one in batch.values() if one.project == project))
     try:
         if together := _together(batch):
             ctx.documents.commit([*together, *items])
-            outbox.send(ctx, items)
+            announcing.send(ctx, items)
         return {number: planned.change.result for number, planned in batch.items()}
     except (CommitRefusedError, InvalidDocumentError):
         pass  # one of them is in the way: one by one, so that the others don't wait for it

@@ -4,26 +4,20 @@ Whoever saves, changes or deletes an annotation or a prediction writes the task 
 is refused when somebody worked on it meanwhile, and a request that is repeated finds what its first attempt did.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.project import Project
-from shared.ports import Create, Document, Update, Value, Write
-from shared.services import outbox, tasks
+from shared.ports import Document, Update, Value, Write
+from shared.records.annotations import annotation_ids
+from shared.services import announcing, tasks
+from shared.services.announcing import NO_NEWS, News
 from shared.services.context import Context
 
 RETRIES = 20
 T = TypeVar("T")
-
-
-class Event(NamedTuple):
-    """What webhooks are to be told of a change: an action, and the ids of what it is about."""
-
-    action: str
-    ids: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,7 @@ class Change(Generic[T]):
     writes: Sequence[Write] = ()
     task: Mapping[str, Value] = field(default_factory=dict)
     """Fields of the task that change; counting the edit is added."""
-    event: Event | None = None
+    news: News = NO_NEWS
 
 
 Decide = Callable[[Document, Project, bool], Change[T]]
@@ -51,7 +45,7 @@ def commit(ctx: Context, number: int, decide: Decide[T], *, unsure: bool = False
         change = decide(task, project, unsure)
         if not change.writes and not change.task:
             return change.result
-        items = told(ctx, project.id, [change])
+        items = announcing.writes(ctx, project.id, news_of(task, change))
         try:
             ctx.documents.commit([*writes(ctx, task, change), *items])
         except CommitRefusedError:
@@ -59,7 +53,7 @@ def commit(ctx: Context, number: int, decide: Decide[T], *, unsure: bool = False
         except CommitUnknownError:
             unsure = True
             continue
-        outbox.send(ctx, items)
+        announcing.send(ctx, items)
         return change.result
     raise CommitRefusedError(f"task {number} is being changed by others; try again")
 
@@ -70,13 +64,8 @@ def writes(ctx: Context, task: Document, change: Change[Any]) -> list[Write]:
     return [Update(task.ref, fields, task.revision), *change.writes]
 
 
-def told(ctx: Context, project: int, changes: Iterable[Change[Any]]) -> list[Create]:
-    """What the same commit writes for webhooks: an item for each action, about all of a project's changes."""
-    by_action: dict[str, list[int]] = defaultdict(list)
-    for change in changes:
-        if change.event is not None:
-            by_action[change.event.action] += change.event.ids
-    if not by_action:
-        return []
-    subscribers = outbox.subscribers(ctx, project)
-    return [item for action, ids in by_action.items() for item in outbox.writes(ctx, subscribers, action, project, ids)]
+def news_of(task: Document, change: Change[Any]) -> News:
+    """What others learn of a change. A target that writes whole tasks learns of whatever changes an annotated one."""
+    if change.news.changed or not annotation_ids(task):
+        return change.news
+    return change.news._replace(changed=((0, int(task.ref.id)),))

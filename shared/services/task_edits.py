@@ -1,6 +1,6 @@
 """Tasks as people change and delete them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,9 +11,11 @@ from shared.model.project import Project
 from shared.model.task import missing_keys
 from shared.ports import Delete, Document, Update, Value, Write
 from shared.records import tasks as records
-from shared.services import outbox, tasks
+from shared.records.annotations import annotation_ids
+from shared.services import announcing, tasks
+from shared.services.announcing import News
 from shared.services.context import Context
-from shared.services.task_commits import Change, Event, commit
+from shared.services.task_commits import Change, commit
 
 DELETE_SECONDS = 40.0
 """How long one request deletes tasks: below the time-out of clients."""
@@ -97,7 +99,7 @@ def delete(ctx: Context, number: int) -> None:
     def decide(document: Document, _project: Project, _unsure: bool) -> Change[None]:
         update, *parts = deletion(document, ctx.clock())
         assert isinstance(update, Update)  # noqa: S101
-        return Change(None, parts, update.changes, Event("TASKS_DELETED", [number]))
+        return Change(None, parts, update.changes, deleted([document]))
 
     try:
         commit(ctx, number, decide)
@@ -119,6 +121,13 @@ def deletion(document: Document, now: float) -> list[Write]:
         Update(document.ref, changes, document.revision),
         *(Delete(ref, None) for ref in records.parts_of(document)),
     ]
+
+
+def deleted(documents: Sequence[Document]) -> News:
+    """What others learn of deleted tasks."""
+    numbers = [int(document.ref.id) for document in documents]
+    gone = [(part, int(document.ref.id)) for document in documents for part in annotation_ids(document)]
+    return News("TASKS_DELETED", numbers, gone)
 
 
 def delete_all(ctx: Context, project: int) -> int:
@@ -149,10 +158,10 @@ def _delete_some(ctx: Context, project: int, page: list[Document]) -> int:
         writes += mine
         taken += 1
     numbers = [int(document.ref.id) for document in page[:taken]]
-    told = outbox.writes(ctx, outbox.subscribers(ctx, project), "TASKS_DELETED", project, numbers)
+    news = announcing.writes(ctx, project, deleted(page[:taken]))
     try:
-        ctx.documents.commit([*writes, *told])
-        outbox.send(ctx, told)
+        ctx.documents.commit([*writes, *news])
+        announcing.send(ctx, news)
     except CommitRefusedError:
         # Somebody works on one of them: one by one, so that the others don't wait for it.
         for number in numbers:

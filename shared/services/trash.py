@@ -55,10 +55,10 @@ def collect_trash(ctx: Context, limit: int) -> int:
 def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
     """Queries for everything that goes with a piece of trash."""
     for storage_map in item["maps"]:
-        for collection in ("ledgers", "chunks", "hints"):
+        for collection in ("ledgers", "chunks", "hints", "links"):
             yield Query(collection=collection, where=(Filter("map", "==", storage_map),), select=())
     for storage in item["storages"]:
-        for collection in ("lanes", "runs"):
+        for collection in ("lanes", "runs", "dues"):
             yield Query(collection=collection, where=(Filter("storage", "==", storage),), select=())
     if item["project"] is not None:
         for deleted in (False, True):

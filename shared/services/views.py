@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shared.model.chunk import Counts
+from shared.model.fields import Direction
 from shared.model.run import Run
 from shared.model.storage import Status, Storage
 from shared.services.context import Context
@@ -25,7 +26,15 @@ def meta_time(moment: float) -> str:
     return str(datetime.fromtimestamp(moment, UTC))
 
 
-def run_meta(run: Run, counts: Counts) -> dict[str, Any]:
+def synced(storage: Storage, counts: Counts, *, whole: bool = True) -> int:
+    """`last_sync_count`: tasks that an import made, or objects of a target that are as they should be.
+
+    `whole`: all of a target was looked at; else what was written is all that is certain.
+    """
+    return counts.imported if storage.direction == "export" and whole else counts.created
+
+
+def run_meta(run: Run, counts: Counts, direction: Direction = "import") -> dict[str, Any]:
     """`meta` of a storage for a run, under way or ended."""
     meta: dict[str, Any] = {"attempts": run.attempts, "time_queued": meta_time(run.time_queued)}
     if run.time_in_progress:
@@ -36,6 +45,13 @@ def run_meta(run: Run, counts: Counts) -> dict[str, Any]:
         completed = run.outcome in {"completed", "completed_with_errors"}
         meta["time_completed" if completed else "time_failure"] = meta_time(run.time_ended)
     meta["duration"] = round(max(0.0, last - (run.time_in_progress or run.time_queued)), 6) if last else 0.0
+    if direction == "export":
+        meta["total_annotations"] = counts.listed
+        meta["objects_written"] = counts.created
+        meta["objects_unchanged"] = max(0, counts.imported - counts.created)
+        meta["objects_deleted"] = counts.gone
+        meta["objects_failed"] = counts.failed
+        return meta
     meta["tasks_existed"] = counts.existed
     meta["tasks_failed_validation"] = counts.bad_rows
     meta["tasks_updated"] = counts.updated
@@ -69,4 +85,5 @@ def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
         meta = {"attempts": run.value.attempts, "time_queued": meta_time(run.value.time_queued)}
         return StorageInfo("queued", None, None, run.value.id, None, meta)
     counts = ctx.chunks.sums(gate.value.map, run.value.seq)
-    return StorageInfo("in_progress", None, counts.created, run.value.id, None, run_meta(run.value, counts))
+    meta = run_meta(run.value, counts, storage.direction)
+    return StorageInfo("in_progress", None, synced(storage, counts), run.value.id, None, meta)

@@ -6,8 +6,9 @@ import pytest
 
 from shared.model.webhook import Webhook
 from shared.ports import Document, Query
+from shared.services.announcing import News
 from shared.services.task_batches import commit_many
-from shared.services.task_commits import Change, Event
+from shared.services.task_commits import Change
 from tests.api.client import Api
 from tests.labelling import assert_consistent, faults
 
@@ -157,7 +158,7 @@ def test_webhooks_are_told_once_of_all_that_one_commit_makes(api: Api, project: 
         number = int(document.ref.id)
         if unsure:
             return Change(number)
-        return Change(number, (), {"edited": True}, Event("ANNOTATIONS_CREATED", [number]))
+        return Change(number, (), {"edited": True}, News("ANNOTATIONS_CREATED", [number]))
 
     with faults(api.ctx, "lost"):
         assert list(commit_many(api.ctx, dict.fromkeys(tasks[:20], decide))) == tasks[:20]

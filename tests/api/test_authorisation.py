@@ -111,6 +111,8 @@ CALLS: dict[str, Call | list[Call]] = {
         ]
     },
     **{f"POST /api/storages/{kind}/files": STORAGE for kind in PROVIDERS},
+    # Most of the world's targets have no bucket yet, which is told to those who may ask.
+    **{f"GET /api/storages/export/{kind}/{{id}}/verify": Call(status=frozenset({200, 400})) for kind in PROVIDERS},
     "GET /api/webhooks": [Call("own"), asked("invalid", project=PROJECT), asked("own", project="isnull")],
     "POST /api/webhooks": [of("invalid", project=PROJECT, url=RECEIVER), of("admin", url=RECEIVER)],
     "GET /api/webhooks/info": Call("own"),

@@ -61,7 +61,7 @@ def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None
 
 
 def test_main_exports_the_targets_and_nothing_else():
-    assert main.__all__ == ["api", "deliver_webhook", "sweep", "sync_chunk"]
+    assert main.__all__ == ["api", "deliver_webhook", "export_annotations", "sweep", "sync_chunk"]
     assert {name for name in vars(main) if not name.startswith("_")} == set(main.__all__)
 
 
@@ -108,7 +108,7 @@ def test_a_defect_is_delivered_again(api: Api, monkeypatch: pytest.MonkeyPatch):
     def broken(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(sync_chunk, "run_permit", broken)
+    monkeypatch.setattr(sync_chunk.syncing, "run_permit", broken)
     assert sync_chunk.handle(api.ctx, {}, b'{"storage": 1, "ticket": 1, "run": "r", "lane": 0}') == 500
     monkeypatch.setattr(sweep.sweeping, "sweep", broken)
     assert sweep.handle(api.ctx, {}, b"") == 500

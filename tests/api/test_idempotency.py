@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import CommitRefusedError, CommitUnknownError
-from shared.services import exporting, idempotency
+from shared.services import idempotency, runs
 from shared.services.sweeping import sweep
 from shared.settings import Settings
 from tests.api.client import Api
@@ -104,7 +104,7 @@ def test_a_target_whose_first_sync_was_not_started_gets_it(api: Api, monkeypatch
         raise RuntimeError("boom")
 
     project = api.project()
-    monkeypatch.setattr(exporting, "start", died)
+    monkeypatch.setattr(runs, "start_run", died)
     make(api, project, EXPORT, 500)
     monkeypatch.undo()
     assert make(api, project, EXPORT)["status"] == "queued"

@@ -225,9 +225,10 @@ def test_a_project_deleted_meanwhile_gets_no_storage(api: Api, monkeypatch: pyte
     project = api.project()
     check = registration.connecting.check
 
-    def slow(*args: Any) -> None:
-        check(*args)
+    def slow(*args: Any) -> Any:
+        checked = check(*args)
         api.call("DELETE", f"/api/projects/{project}/", 204)
+        return checked
 
     monkeypatch.setattr(registration.connecting, "check", slow)
     error = api.local(project, 400)

@@ -179,6 +179,7 @@ def test_how_many_tokens_a_user_has_is_bounded_also_at_once(api: Api):
 
 def test_a_token_ends_and_is_swept(api: Api):
     now = api.ctx.clock()
+    api.ctx.clock = lambda: now
     api.ctx.settings = replace(api.ctx.settings, refresh_token_days=1)
     token = api.post("/api/token/", status=201)["token"]
     api.ctx.settings = replace(api.ctx.settings, refresh_token_days=2)

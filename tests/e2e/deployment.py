@@ -19,7 +19,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from infra.emulators import HOST, Running, free_port
 from infra.emulators.cloud_tasks.oidc import Issuer
 from infra.processes import peak_memory
-from shared.services.context import QUEUES
+from shared.services.context import QUEUE_FUNCTIONS, QUEUES
 from tests.stack import Api
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,7 +111,7 @@ class Deployment:
     def start(self, endpoint: str, keys_url: str) -> None:
         """Starts the processes, which learn of each other by their URLs."""
         env = self.env | {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
-        for target in ("deliver_webhook", "sync_chunk", "sweep", "api"):
+        for target in (*QUEUE_FUNCTIONS, "sweep", "api"):
             function = self.functions[target] = Function(target, env, self.folder)
             env |= {f"SLUICE_{target.upper()}_URL": function.url}
             function._env.update(env)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from infra.bench.s3_process import gcs_server
+from shared.services.context import QUEUE_FUNCTIONS
 from tests.e2e.deployment import deployed
 from tests.emulators import firestore_emulator  # noqa: F401
 from tests.receiver import receiving
@@ -56,7 +57,7 @@ def test_an_import_survives_the_death_of_its_function(firestore_emulator, tmp_pa
 def test_only_queue_and_timer_may_call(firestore_emulator, tmp_path):  # noqa: F811
     with deployed(tmp_path, firestore_emulator) as (cloud, api):
         assert api.project() > 0
-        for name in ("sync_chunk", "sweep", "deliver_webhook"):
+        for name in (*QUEUE_FUNCTIONS, "sweep"):
             assert httpx.post(cloud.functions[name].url, json={}).status_code == 401
 
 

@@ -206,7 +206,7 @@ def test_a_function_without_address_keeps_neither_the_event_nor_the_sweep(desk, 
 
     assert 200 == sweep.handle(desk.ctx, {}, b"")
 
-    assert ["webhook.send", "sweep.outbox"] == [
+    assert ["webhook.send", "sweep.webhook"] == [
         line["action"] for line in map(orjson.loads, log_lines.getvalue().splitlines()) if "reason" in line
     ]
     assert [] == desk.ctx.documents.query(Query(collection=trash.COLLECTION, order=("since",)))

@@ -8,7 +8,7 @@ from functions.runtime import deliver
 from infra.local import local_settings
 from shared import app
 from shared.adapters.queues.inprocess import InProcessQueue
-from shared.model.webhook import WebhookPermit
+from shared.model.owed import Permit
 from shared.records.tasks import Origin
 from shared.records.tasks import create as new_task
 from shared.services import delivering, outbox, projects, users, webhooks
@@ -98,4 +98,4 @@ def reasons(log_lines):
 
 
 def deliver_now(desk, item, ticket):
-    delivering.deliver(desk.ctx, WebhookPermit(item, ticket), webhook_payloads.build)
+    delivering.deliver(desk.ctx, Permit(item, ticket), webhook_payloads.build)

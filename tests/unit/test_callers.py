@@ -75,7 +75,7 @@ def tampered(token: str) -> str:
 NOW = int(time.time())
 BAD = {
     "expired": lambda issuer: issuer.token(ACCOUNT, URL, iat=NOW - 4000, exp=NOW - 400),
-    "not yet issued": lambda issuer: issuer.token(ACCOUNT, URL, iat=NOW + 400),
+    "not yet issued": lambda issuer: issuer.token(ACCOUNT, URL, iat=int(time.time()) + 400),
     "for the other function": lambda issuer: issuer.token(ACCOUNT, SWEEP_URL),
     "of another issuer": lambda issuer: issuer.token(ACCOUNT, URL, iss="https://example.org"),
     "without an end": lambda issuer: issuer.token(ACCOUNT, URL, exp=None),

@@ -10,12 +10,13 @@ from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
 from shared.model.annotation import Annotation, Prediction
 from shared.model.chunk import Chunk
+from shared.model.link import Due, Link
 from shared.model.project import Project
 from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
-from shared.records import annotations, chunks, runs, storages, tasks, uploads, users, webhooks
+from shared.records import annotations, chunks, links, runs, storages, tasks, uploads, users, webhooks
 from shared.services import idempotency, tokens, trash
 from shared.services.context import Context
 from shared.settings import Settings
@@ -68,6 +69,9 @@ def every_query(documents):
     annotations.annotators(documents, 1, 5)
     annotations.ground_truths(documents, 1)
     uploads.Uploads(documents).begun_before(1.0, 5)
+    links.Links(documents).in_order("m", "", after=None, limit=5)
+    links.Links(documents).tombstones(1.0, 5)
+    links.Dues(documents).overdue(1.0, 5)
     storages.Storages(documents).of_project(1)
     documents.query(storages.Projects(documents).listed(5))
     storages.Projects(documents).count()
@@ -113,6 +117,10 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
         "tasks": {*_task(), *_LATER},
         "annotations": annotations.encode(Annotation(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
         "predictions": annotations.encode(Prediction(id=1, task=1, project=1, created_at=0.0, updated_at=0.0)),
+        "links": links.encode_link(
+            Link(id="l", map="m", storage=1, format="task", unit=1, order="", key="k", since=1.0)
+        ),
+        "dues": links.encode_due(Due(id="d", storage=1, project=1, units=(), since=1.0, due=1.0)),
         "idempotency": idempotency.Once(_context(documents), user=1, route="", key="k", body={}).note(1).data,
     }
     for collection, names in busy.items():
