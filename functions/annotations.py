@@ -30,8 +30,9 @@ ORDERS: dict[str, Callable[[Annotation], Any]] = {
 
 
 def shown(ctx: Context, user: User, *found: Annotation) -> list[dict[str, Any]]:
-    """Annotations as the API shows them."""
-    people = users.named(ctx, (a.completed_by for a in found if a.completed_by), user)
+    """Annotations of one project as the API shows them."""
+    project = found[0].project if found else None
+    people = users.named(ctx, (one.completed_by for one in found if one.completed_by), user, project=project)
     now = ctx.clock()
     return [annotation_shape(annotation, people, now) for annotation in found]
 

@@ -28,7 +28,8 @@ def shown(
 ) -> list[dict[str, Any]]:
     """Tasks of one project as the API shows them, with what people and models said of them."""
     parts = tasks.parts(ctx, found)
-    people = users.named(ctx, (a.completed_by for p in parts.values() for a in p.annotations if a.completed_by), user)
+    makers = (one.completed_by for part in parts.values() for one in part.annotations if one.completed_by)
+    people = users.named(ctx, makers, user, project=project.id)
     now = ctx.clock()
     return [task_shape(task, project, parts[task.ref.id], people, now, task_only=task_only) for task in found]
 

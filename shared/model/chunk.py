@@ -68,6 +68,20 @@ class Chunk:
     errors: tuple[str, ...] = ()
     """A few failures, for people."""
 
+    def cut_off(self, id: str, until: str) -> "Chunk":  # noqa: A002  the field's own name
+        """What becomes of the range up to `until` when this chunk keeps its tail: as open and as unsettled as this."""
+        return Chunk(
+            id=id,
+            storage=self.storage,
+            map=self.map,
+            after=self.after,
+            until=until,
+            start=self.start,
+            done_seq=self.done_seq,
+            unsettled=self.unsettled,
+            not_before=self.not_before,
+        )
+
     def leased(self, now: float) -> bool:
         """Somebody works on it and was heard of in time."""
         return self.lease_until > now

@@ -5,8 +5,6 @@ run). While any chunk is open, leased or not, the lane goes on. Nothing here ans
 is expected: faults of a bucket are kept on the chunk, and the lane works elsewhere or comes back later.
 """
 
-from dataclasses import replace
-
 from shared.errors import SluiceError, StoreError, StoreUnavailableError
 from shared.log import logger
 from shared.model.chunk import backoff, start_index
@@ -179,21 +177,7 @@ class ChunkSync:
         """Keep the tail: everything up to `last` becomes a chunk, as open and as unsettled as this one."""
         chunk, sort_key = self.holding.chunk, self.store.sort_key
         left, right = split(self.holding.ledger, sort_key(last), sort_key)
-        page = replace(
-            chunk,
-            id=self.ctx.new_id(),
-            until=last,
-            owner="",
-            lease_until=0.0,
-            epoch=0,
-            crashes=0,
-            tries=0,
-            fault="",
-            trying="",
-            run_seq=0,
-            counts=type(chunk.counts)(),
-            errors=(),
-        )
+        page = chunk.cut_off(self.ctx.new_id(), last)
         writes: list[Create] = [self.ctx.chunks.create(page.id, page)]
         if left:
             blob = self.ctx.ledgers.write(page.id, left, exists=False, storage_map=page.map)

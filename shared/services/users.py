@@ -26,12 +26,16 @@ def first(ctx: Context) -> User:
     return stored.value
 
 
-def named(ctx: Context, ids: Iterable[int], caller: User) -> dict[int, User]:
-    """The users of these ids, without those that are not there; reads nobody if they are all the caller."""
+def named(ctx: Context, ids: Iterable[int], caller: User, *, project: int | None = None) -> dict[int, User]:
+    """The users of these ids, without those that are not there; reads nobody if they are all the caller.
+
+    Members learn the names only of those who may see the `project` too: anybody can write an id into an annotation.
+    """
     others = sorted({*ids} - {caller.id})
     slices = (others[at : at + MAX_READ] for at in range(0, len(others), MAX_READ))
     found = [stored.value for some in slices for stored in ctx.users.get_many(some) if stored is not None]
-    return {user.id: user for user in [caller, *found]}
+    known = [user for user in found if caller.admin or project is None or user.may_see(project)]
+    return {user.id: user for user in [caller, *known]}
 
 
 def visible(ctx: Context, caller: User) -> list[User]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.model.chunk import Chunk
 from shared.services import batching, claiming, hints, holding, lanes, runs, status, sweeping, syncing
 from tests.simulation.schedules import Simulation, faults_at_every_step, random_schedule, replay
 from tests.simulation.test_schedules import SCENARIOS
@@ -37,15 +38,13 @@ def chunk_revision_not_checked(patch):
 
 
 def new_chunk_is_born_done(patch):
-    patch.setattr(syncing, "replace", lambda chunk, **new: replace(chunk, **new, done_seq=99))
+    cut_off = Chunk.cut_off
+    patch.setattr(Chunk, "cut_off", lambda *args: replace(cut_off(*args), done_seq=99))
 
 
 def unsettled_is_not_inherited(patch):
-    patch.setattr(
-        syncing,
-        "replace",
-        lambda chunk, **new: replace(chunk, **new, **({"unsettled": False} if "until" in new else {})),
-    )
+    cut_off = Chunk.cut_off
+    patch.setattr(Chunk, "cut_off", lambda *args: replace(cut_off(*args), unsettled=False))
 
 
 def nobody_finalises(patch):

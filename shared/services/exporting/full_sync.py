@@ -5,8 +5,6 @@ are written. Those of the second are keys: what the listing lacks, or has otherw
 again, and what should be gone is removed. The last phase, if the target wants a manifest, is one position.
 """
 
-from dataclasses import replace
-
 from shared.errors import AccessDeniedError, StoreError, StoreUnavailableError
 from shared.model.chunk import Counts, start_index
 from shared.model.link import MANIFEST, OBJECTS, UNITS, place
@@ -185,20 +183,5 @@ class FullSync:
 
     def _cut(self, last: str, start: str) -> None:
         """Keep the tail: everything up to `last` becomes a chunk of its own, as open as this one."""
-        chunk = self.holding.chunk
-        part = replace(
-            chunk,
-            id=self.ctx.new_id(),
-            until=last,
-            owner="",
-            lease_until=0.0,
-            epoch=0,
-            crashes=0,
-            tries=0,
-            fault="",
-            trying="",
-            run_seq=0,
-            counts=Counts(),
-            errors=(),
-        )
+        part = self.holding.chunk.cut_off(self.ctx.new_id(), last)
         self.holding.commit([self.ctx.chunks.create(part.id, part)], after=last, start=start, crashes=0, tries=0)
