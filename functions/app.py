@@ -36,7 +36,7 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
     app.state.get_ctx = get_ctx
     app.state.project_pages, app.state.task_pages, app.state.selected_pages = Pages(), TaskPages(), SelectedPages()
     for module in (projects, imports, storages, tasks, annotations, predictions, webhooks, tokens, users, server):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # as they are: including makes each of them once more
     app.add_middleware(Slashes)
     errors.install(app)
     return app
