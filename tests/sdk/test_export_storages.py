@@ -1,5 +1,6 @@
 """`export_storage.*` of the real SDK: every method, for every type, against its real protocol server."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.sdk.buckets import SECRET, Bucket
 from tests.sdk.client import Sdk, SdkError
 from tests.sdk.scope import STORAGES
-from tests.sdk.test_import_storages import OVER, on_stacks
+from tests.sdk.test_import_storages import OVER, on_stacks, watched
 
 
 @pytest.mark.parametrize(("platform", "kind"), on_stacks(*STORAGES), indirect=["platform"])
@@ -19,6 +20,8 @@ def use_export_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
     """All that the SDK can do with a target, and that it is so."""
     storages = sdk.export_storage[kind]
     project = sdk.projects.create(title="A project")["id"]
+    task = sdk.tasks.create(project=project, data={"image": "x"})["id"]
+    annotation = sdk.annotations.create(id=task, result=[], lead_time=2.5)["id"]
     about = {"project": project, "title": "Results", "description": "Of people", "can_delete_objects": True}
     given = {**about, **bucket.place, **bucket.out, **bucket.secrets}
 
@@ -46,6 +49,10 @@ def use_export_storage(sdk: Sdk, kind: str, bucket: Bucket) -> None:
         assert (changed["title"], changed["can_delete_objects"]) == ("Answers", False)
         assert storages.get(made["id"])["title"] == "Answers"
         assert storages.sync(made["id"])["status"] in {"queued", "in_progress", *OVER}
+        synced = watched(storages, made["id"])
+        assert (synced["status"], synced["last_sync_count"], synced["traceback"]) == ("completed", 1, None)
+        written = [json.loads(body) for key, body in bucket.objects().items() if key.endswith(str(annotation))]
+        assert [(one["id"], one["task"]["id"], one["lead_time"]) for one in written] == [(annotation, task, 2.5)]
 
         assert storages.delete(made["id"]) is None
         with pytest.raises(SdkError, match="404"):

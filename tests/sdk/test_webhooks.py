@@ -41,7 +41,8 @@ def test_every_method_of_webhooks(sdk: Sdk, receiver: tuple[str, "Queue[dict[str
     webhooks = sdk.webhooks
     project = sdk.projects.create(title="A project")["id"]
     with sdk.covering("webhooks"):
-        actions = ["PROJECT_UPDATED", "TASKS_DELETED"]
+        about_annotations = ["ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATIONS_DELETED"]
+        actions = ["PROJECT_UPDATED", "TASKS_CREATED", "TASKS_DELETED", *about_annotations]
         given = {"url": url, "project": project, "actions": actions, "send_for_all_actions": False}
         made = webhooks.create(**given, headers={"X-Secret": "a-secret-for-the-receiver"}, send_payload=True)
         assert sdk.type == "Webhook"
@@ -58,6 +59,15 @@ def test_every_method_of_webhooks(sdk: Sdk, receiver: tuple[str, "Queue[dict[str
         assert (event["action"], event["header"]) == ("PROJECT_UPDATED", "a-secret-for-the-receiver")
         assert (event["project"]["id"], event["project"]["title"]) == (project, "Another title")
         task = sdk.tasks.create(project=project, data={"image": "x"})["id"]
+        event = told.get(timeout=30)
+        assert (event["action"], [one["id"] for one in event["tasks"]]) == ("TASKS_CREATED", [task])
+        made_by_sdk = sdk.annotations.create(id=task, result=[], lead_time=1.5)["id"]
+        event = told.get(timeout=30)
+        assert (event["action"], event["annotation"]["id"]) == ("ANNOTATION_CREATED", made_by_sdk)
+        sdk.annotations.update(made_by_sdk, was_cancelled=True)
+        assert told.get(timeout=30)["action"] == "ANNOTATION_UPDATED"
+        sdk.annotations.delete(made_by_sdk)
+        assert told.get(timeout=30)["action"] == "ANNOTATIONS_DELETED"
         sdk.tasks.delete(task)
         event = told.get(timeout=30)
         assert (event["action"], event["tasks"]) == ("TASKS_DELETED", [{"id": task}])
