@@ -9,13 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.callers import refusal
-from functions.runtime import context
+from functions.runtime import Handle, context
 from shared.log import logger
 from shared.model.owed import Permit
 from shared.services.context import Context
-
-Handle = Callable[[Context, Mapping[str, str], bytes], int]
-"""Does what a message asks for, and returns the HTTP status: 2xx acknowledges, anything else repeats."""
 
 
 async def serve(request: Request, function: str, handle: Handle) -> Response:

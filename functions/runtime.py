@@ -1,12 +1,17 @@
 """The context of this process, built at the first request, and the way from a queue's message to its function."""
 
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from threading import Lock
 
 from shared import app, log
 from shared.adapters.queues.inprocess import Delivery
 from shared.log import logger
-from shared.services.context import Context
+from shared.services.context import QUEUE_FUNCTIONS, Context
 from shared.settings import Settings
+
+Handle = Callable[[Context, Mapping[str, str], bytes], int]
+"""Does what a message asks for, and returns the HTTP status: 2xx acknowledges, anything else repeats."""
 
 _lock = Lock()
 _context: list[Context] = []
@@ -25,16 +30,9 @@ def context() -> Context:
 
 def deliver(ctx: Context, delivery: Delivery) -> int:
     """Calls the function that a message of the embedded queue is for; the HTTP status it answers with."""
-    from functions import deliver_webhook, export_annotations, sweep, sync_chunk  # they import this module
-
-    handlers = {
-        "sync_chunk": sync_chunk.handle,
-        "sweep": sweep.handle,
-        "deliver_webhook": deliver_webhook.handle,
-        "export_annotations": export_annotations.handle,
-    }
-    handler = handlers.get(delivery.target)
-    if handler is None:
+    if delivery.target not in QUEUE_FUNCTIONS:
         logger.error("message for an unknown function", action="deliver", target=delivery.target)
         return 404
-    return handler(ctx, delivery.headers, delivery.body)
+    # Each function is the module of its name. They import this one, so they are found when they are needed.
+    handle: Handle = import_module(f"functions.{delivery.target}").handle
+    return handle(ctx, delivery.headers, delivery.body)
