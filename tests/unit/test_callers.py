@@ -15,12 +15,13 @@ from functions_framework.aio import create_asgi_app
 from functions import callers, runtime
 from functions.callers import SIGNATURE_REMOVED, CallerRefusedError, Callers, Keys
 from infra.emulators.cloud_tasks.oidc import Issuer, serving_keys
-from shared.services.context import Context
+from shared.services.context import QUEUE_FUNCTIONS, Context
 from shared.settings import Settings
 
 ACCOUNT, TIMER = "queue@project.iam.gserviceaccount.com", "timer@project.iam.gserviceaccount.com"
 URL, SWEEP_URL = "https://functions.example.org/sync_chunk", "https://functions.example.org/sweep"
 WEBHOOK_URL = "https://functions.example.org/deliver_webhook"
+EXPORT_URL = "https://functions.example.org/export_annotations"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,7 @@ def settings(issuer: Issuer) -> Iterator[Settings]:
             sync_chunk_url=URL,
             sweep_url=SWEEP_URL,
             deliver_webhook_url=WEBHOOK_URL,
+            export_annotations_url=EXPORT_URL,
             caller_service_account=ACCOUNT,
             allowed_callers=f"{TIMER}, other@example.org",
             caller_keys_url=url,
@@ -196,7 +198,7 @@ def test_without_keys_the_queue_is_asked_to_come_again(issuer: Issuer) -> None:
 # ---- over HTTP
 
 
-@pytest.mark.parametrize("function", ["sync_chunk", "sweep", "deliver_webhook"])
+@pytest.mark.parametrize("function", [*QUEUE_FUNCTIONS, "sweep"])
 def test_a_function_answers_only_who_may_call(
     settings: Settings, issuer: Issuer, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +212,7 @@ def test_a_function_answers_only_who_may_call(
     module = __import__(f"functions.{function}", fromlist=["handle"])
     monkeypatch.setattr(runtime, "_context", [stand])
     monkeypatch.setattr(module, "handle", lambda *_: called.append(function) or 200)
-    url = {"sync_chunk": URL, "sweep": SWEEP_URL, "deliver_webhook": WEBHOOK_URL}[function]
+    url = getattr(settings, f"{function}_url")
 
     async def ask(**headers: str) -> int:
         transport = httpx.ASGITransport(create_asgi_app(function, "main.py"))
