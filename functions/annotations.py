@@ -9,8 +9,8 @@ from starlette.responses import Response
 from functions.access import OwnAnnotation, OwnTask
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, IdempotencyKey
-from functions.schemas import ERRORS, request_body
+from functions.requests import Flag, Given, IdempotencyKey
+from functions.routes import Route, request_body
 from functions.schemas_tasks import AnnotationIn, AnnotationOut, BulkDeletedOut, BulkDeleteIn, BulkIn, BulkOut
 from functions.task_shapes import annotation_shape
 from shared.errors import InvalidInputError
@@ -20,7 +20,7 @@ from shared.model.user import User
 from shared.services import annotating, connecting, selecting, tasks, users
 from shared.services.context import Context
 
-router = APIRouter(prefix="/api", tags=["Annotations"], responses=ERRORS)
+router = APIRouter(prefix="/api", tags=["Annotations"], route_class=Route)
 MAX_BULK = 1000
 ORDERS: dict[str, Callable[[Annotation], Any]] = {
     "id": lambda annotation: annotation.id,
@@ -63,7 +63,7 @@ def create_annotation(
     task: OwnTask,
     given: Given,
     key: IdempotencyKey = "",
-    was_cancelled: Annotated[str, Query(description="`1`: the person skipped the task.")] = "",
+    was_cancelled: Annotated[Flag, Query(description="Whether the person skipped the task.")] = "",
 ) -> Json:
     """Save an annotation. The same request again within a minute answers with the annotation that is there."""
     cancelled = was_cancelled.lower() in {"1", "true"}

@@ -1,6 +1,8 @@
 """The API as an ASGI application."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,7 +41,17 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
         app.router.routes.extend(module.router.routes)  # as they are: including makes each of them once more
     app.add_middleware(Slashes)
     errors.install(app)
+    app.openapi = partial(_document, app)  # type: ignore[method-assign]
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The document at /openapi.json, made at its first request."""
+    if app.openapi_schema is None:
+        from functions.documentation import openapi  # not every process shows it
+
+        app.openapi_schema = openapi(app)
+    return app.openapi_schema
 
 
 class Slashes:

@@ -2,22 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi import Depends, Request
 
 from shared.errors import AuthenticationError
 from shared.model.user import User
 from shared.services import paging, selecting, tasks
 from shared.services.context import Context
 from shared.services.tokens import user_of, user_of_access, user_of_legacy
-
-_authorization = APIKeyHeader(
-    name="Authorization",
-    scheme_name="Token",
-    auto_error=False,
-    description="`Token <your token>`, or `Bearer <access token>`.",
-)
-_api_key = APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False, description="The token alone.")
 
 
 def context(request: Request) -> Context:
@@ -29,13 +20,10 @@ def context(request: Request) -> Context:
 Ctx = Annotated[Context, Depends(context)]
 
 
-def authenticated(
-    ctx: Ctx,
-    authorization: Annotated[str | None, Security(_authorization)],
-    api_key: Annotated[str | None, Security(_api_key)],
-) -> User:
-    """Who calls. Raises `AuthenticationError`."""
-    kind, _, token = (authorization or "").strip().partition(" ")
+def authenticated(ctx: Ctx, request: Request) -> User:
+    """Who calls, by any of the ways in `documentation.SECURITY`. Raises `AuthenticationError`."""
+    authorization, api_key = (request.headers.get(name, "") for name in ("Authorization", "X-API-Key"))
+    kind, _, token = authorization.strip().partition(" ")
     known = {"token": user_of_legacy, "bearer": user_of_access}.get(kind.lower())
     if known is None:
         if api_key:

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Path, Query
 from functions.access import OwnProject
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import GivenJson, IdempotencyKey, number
-from functions.schemas import ERRORS, request_body
-from functions.schemas_tasks import ImportedPredictionsOut, ImportIn, ImportOut, PredictionsIn, UploadOut
+from functions.requests import Flag, GivenJson, IdempotencyKey, PathNumber, number
+from functions.routes import Route, request_body
+from functions.schemas_imports import ImportedPredictionsOut, ImportIn, ImportOut, PredictionsIn, UploadOut
 from shared.errors import InvalidInputError
 from shared.model.times import moment
 from shared.services import adding, predicting
 
-router = APIRouter(prefix="/api/projects/{id}", tags=["Import"], responses=ERRORS)
+router = APIRouter(prefix="/api/projects/{id}", tags=["Import"], route_class=Route)
 FALSE = frozenset({"0", "false", "no", "off"})
 
 
@@ -25,8 +25,8 @@ def import_tasks(
     project: OwnProject,
     given: GivenJson,
     key: IdempotencyKey = "",
-    return_task_ids: Annotated[str, Query(description="`true`: the answer names the tasks.")] = "",
-    commit_to_project: Annotated[str, Query(description="`false`: only check, make nothing.")] = "",
+    return_task_ids: Annotated[Flag, Query(description="Whether the answer names the tasks.")] = "",
+    commit_to_project: Annotated[Flag, Query(description="False: only check, make nothing. True if not given.")] = "",
     preannotated_from_fields: Annotated[
         list[str] | None, Query(description="Keys of the tasks' data whose content is the result of a prediction.")
     ] = None,
@@ -76,7 +76,9 @@ def _preannotated(item: Any, names: list[str]) -> Any:
 
 @router.get("/imports/{import_pk}", response_model=UploadOut)
 def get_import(
-    ctx: Ctx, project: OwnProject, import_pk: Annotated[str, Path(description="The `import` of the answer.")]
+    ctx: Ctx,
+    project: OwnProject,
+    import_pk: Annotated[PathNumber, Path(description="The `import` of the answer.")],
 ) -> Json:
     """How far an import of tasks is."""
     upload = adding.get_upload(ctx, project.id, number(import_pk))

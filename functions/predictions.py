@@ -8,8 +8,8 @@ from starlette.responses import Response
 from functions.access import OwnPrediction, visible_project
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, IdempotencyKey, number
-from functions.schemas import ERRORS, request_body
+from functions.requests import Given, IdempotencyKey, Number, number
+from functions.routes import Route, request_body
 from functions.schemas_tasks import PredictionIn, PredictionOut
 from functions.task_shapes import prediction_shape
 from shared.errors import InvalidInputError, NotFoundError
@@ -18,16 +18,16 @@ from shared.ports import Document
 from shared.services import predicting, tasks
 from shared.services.context import Context
 
-router = APIRouter(prefix="/api/predictions", tags=["Predictions"], responses=ERRORS)
+router = APIRouter(prefix="/api/predictions", tags=["Predictions"], route_class=Route)
 
 
 @router.get("", response_model=list[PredictionOut])
 def list_predictions(
     ctx: Ctx,
     user: Caller,
-    task: Annotated[str | None, Query(description="Id of a task.")] = None,
-    project: Annotated[str | None, Query(description="Id of a project: all its predictions.")] = None,
-    task_project: Annotated[str | None, Query(alias="task__project", description="The same as `project`.")] = None,
+    task: Annotated[Number, Query(description="Id of a task.")] = None,
+    project: Annotated[Number, Query(description="Id of a project: all its predictions.")] = None,
+    task_project: Annotated[Number, Query(alias="task__project", description="The same as `project`.")] = None,
 ) -> Json:
     """The predictions of a task, or of a project. One of them must be named."""
     of_project = project or task_project

@@ -14,7 +14,7 @@ from functions.label_config import essentially_changed
 from functions.project_filters import Listed, Listing
 from functions.project_shapes import annotator_shape, counts_shape, project_shape
 from functions.requests import Given
-from functions.schemas import ERRORS, request_body
+from functions.routes import Route, request_body
 from functions.schemas_projects import (
     Annotator,
     ConfigCheck,
@@ -32,7 +32,7 @@ from shared.services import project_lists, projects, users
 from shared.services.context import Context
 from shared.services.projects import COUNTERS
 
-router = APIRouter(prefix="/api/projects", tags=["Projects"], responses=ERRORS)
+router = APIRouter(prefix="/api/projects", tags=["Projects"], route_class=Route)
 
 
 def shown(ctx: Context, user: User, *found: Project, counters: Collection[str] = COUNTERS) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Depends, Header, Path, Query, Request
+from pydantic import WithJsonSchema
 from starlette.exceptions import HTTPException
 
 from functions.dependencies import Caller, Ctx
@@ -121,6 +122,10 @@ def once(request: Request, ctx: Ctx, user: Caller, given: Given, key: Idempotenc
 
 
 Once = Annotated[idempotency.Once | None, Depends(once)]
-Id = Annotated[str, Path(description="A positive number.")]
-Page = Annotated[str | None, Query(description="Counts from 1.")]
-PageSize = Annotated[str | None, Query(alias="page_size", description="How many at once.")]
+Number = Annotated[str | None, WithJsonSchema({"type": "integer", "minimum": 1})]
+Flag = Annotated[str, WithJsonSchema({"type": "boolean"})]
+"""Texts that are documented as what they should be: others are answered as by Label Studio, not as by FastAPI."""
+PathNumber = Annotated[str, WithJsonSchema({"type": "integer", "minimum": 1})]
+Id = Annotated[PathNumber, Path(description="A positive number.")]
+Page = Annotated[Number, Query(description="Counts from 1.")]
+PageSize = Annotated[Number, Query(alias="page_size", description="How many at once.")]

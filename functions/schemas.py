@@ -1,30 +1,67 @@
-"""The shapes of requests and answers for the documentation at /docs. Requests are checked by `shared.model`."""
+"""What the shapes of requests and answers have in common; they are for the documentation at /docs alone.
 
-from typing import Any
+Requests are checked by `shared.model`. That answers are what is said here is checked by the tests.
+"""
 
-from pydantic import BaseModel
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field
 
-class ErrorBody(BaseModel):
-    """Every error but one (see sync)."""
-
-    id: str
-    status_code: int
-    version: str
-    detail: str
-    exc_info: None = None
-    validation_errors: dict[str, list[str]] | None = None
+Moment = Annotated[str, Field(examples=["2026-11-22T03:53:23.011897Z"])]
+"""A time as answers give it: ISO 8601 in UTC."""
 
 
-def request_body(model: type[BaseModel] | dict[str, Any]) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads its body itself: a model or a JSON schema."""
-    schema = model if isinstance(model, dict) else model.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+class Shape(BaseModel):
+    """A body. Its schema is made for the document: a process that never shows that does not make it."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The request is not valid; `validation_errors` names the fields."},
-    401: {"model": ErrorBody, "description": "No token, or not a valid one."},
-    403: {"model": ErrorBody, "description": "Only an admin may do this."},
-    404: {"model": ErrorBody, "description": "There is no such thing."},
-}
+def sample(value: Any) -> ConfigDict:
+    """`model_config` of a body with this example. A test sends each of them."""
+    return ConfigDict(defer_build=True, json_schema_extra={"examples": [value]})
+
+
+def example(**fields: Any) -> ConfigDict:
+    """`model_config` of a body with an example that has these fields."""
+    return sample(fields)
+
+
+class ErrorBody(Shape):
+    """What is wrong, and what to do about it."""
+
+    id: str = Field(description="Of this answer; what the server's log has of an unexpected error is under it.")
+    status_code: int = Field(description="The status of the answer.")
+    version: str = Field(description="The server's version.")
+    detail: str = Field(description="What is wrong.")
+    exc_info: None = Field(description="Always null.")
+    validation_errors: dict[str, list[str]] = Field(
+        {},
+        description="By field, what is wrong with it; under `non_field_errors` what no single field is to blame for. "
+        "Only there if the content of the request is at fault.",
+    )
+
+
+class Message(Shape):
+    """What is wrong with a storage that is not `synchronizable`."""
+
+    message: str = Field(description="What is wrong.")
+
+
+class Detail(Shape):
+    """A sentence."""
+
+    detail: str = Field(description="What there is to say.")
+
+
+class Version(Shape):
+    """The version of this server, where Label Studio's clients look for it."""
+
+    release: str = Field(description="The version.")
+    sluice: dict[str, str] = Field(description="The version, under `version`.")
+
+
+class Health(Shape):
+    """That the server runs."""
+
+    status: str = Field(description="Always UP.")

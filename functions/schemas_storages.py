@@ -1,121 +1,141 @@
 """The shapes of storages for the documentation at /docs, made of what the providers say."""
 
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, create_model
-from pydantic import Field as PydanticField
+from pydantic import Field as Describe
 
+from functions.schemas import Moment, Shape
+from functions.shapes import storage_keys
 from shared.model.fields import Direction, Field, Kind
 from shared.model.provider import Provider
 from shared.model.storage import MAX_TEXT, MAX_TITLE, Status
 
-KINDS: dict[Kind, type] = {"text": str, "flag": bool, "integer": int}
 JSON_TYPES: dict[Kind, str] = {"text": "string", "flag": "boolean", "integer": "integer", "choice": "string"}
+_WHEN = {"type": ["string", "null"], "format": "date-time"}
+Role = Literal["In", "Edit", "Check", "Preview"]
+"""What a body is for."""
+STATE: dict[str, Any] = {
+    "id": {"type": "integer", "description": "Id of the storage, unique over all types and both directions."},
+    "project": {"type": "integer", "description": "Id of the project."},
+    "status": {
+        "type": "string",
+        "enum": list(get_args(Status)),
+        "description": "How the last sync went, or what the one under way does.",
+    },
+    "last_sync": {**_WHEN, "description": "When the last sync completed."},
+    "last_sync_job": {"type": ["string", "null"], "description": "Id of the last sync, or of the one under way."},
+    "traceback": {"type": ["string", "null"], "description": "Why the last sync failed, or what of it did."},
+    "meta": {"type": "object", "description": "Times and counts of the last sync, or of the one under way."},
+    "created_at": {"type": "string", "format": "date-time", "description": "When the storage was made."},
+}
+"""What is shown of every storage beside its settings."""
+EXAMPLES = {
+    "title": "Photos",
+    "bucket": "photos",
+    "container": "photos",
+    "path": "/data/photos",
+    "host": "redis.example.org",
+    "prefix": "2024",
+    "recursive_scan": True,
+    "use_blob_urls": True,
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "the-secret-of-the-key",
+    "role_arn": "arn:aws:iam::123456789012:role/labels",
+    "external_id": "an-id-we-agreed-on",
+    "google_project_number": "123456789012",
+    "google_wif_pool_id": "pool",
+    "google_wif_provider_id": "provider",
+    "google_service_account_email": "labels@project.iam.gserviceaccount.com",
+    "target_service_account_email": "labels@project.iam.gserviceaccount.com",
+    "account_name": "account",
+    "account_key": "YS1rZXk=",
+    "tenant_id": "11111111-2222-3333-4444-555555555555",
+    "client_id": "11111111-2222-3333-4444-555555555555",
+    "client_secret": "a-secret",
+}
+"""Settings of the storages that the document shows."""
 
 
-class StorageOut(BaseModel):
-    """A storage with its state; the fields of its type are there too, secrets never."""
-
-    model_config = ConfigDict(extra="allow")
-    id: int = PydanticField(description="Id of the storage, unique over all types and both directions.")
-    type: str = PydanticField(description="Name of the storage type.")
-    project: int = PydanticField(description="Id of the project.")
-    title: str | None = PydanticField(description="Name of the storage, for people.")
-    description: str | None = PydanticField(description="What the storage is for.")
-    synchronizable: bool = PydanticField(description="Whether it can be synced.")
-    status: Status = PydanticField(description="How the last sync went, or what the one under way does.")
-    last_sync: str | None = PydanticField(description="When the last sync completed.")
-    last_sync_job: str | None = PydanticField(description="Id of the last sync, or of the one under way.")
-    traceback: str | None = PydanticField(description="Why the last sync failed, or what of it did.")
-    meta: dict[str, Any] = PydanticField(description="Times and counts of the last sync, or of the one under way.")
-    created_at: str = PydanticField(description="When the storage was made.")
-
-
-class ImportStorageOut(StorageOut):
-    """An import storage."""
-
-    last_sync_count: int | None = PydanticField(
-        description="Tasks created by the last sync, or so far by the one under way."
-    )
-
-
-class ExportStorageOut(StorageOut):
-    """An export storage."""
-
-    last_sync_count: int | None = PydanticField(
-        description="Objects that the last sync saw to, or so far the one under way."
-    )
-
-
-class PreviewedFile(BaseModel):
+class PreviewedFile(Shape):
     """An object that a sync would take."""
 
-    key: str | None = PydanticField(description="Null: there may be more; also where the key says that time ran out.")
-    last_modified: str | None = PydanticField(description="Null where the store does not know.")
-    size: int | None = PydanticField(description="Bytes.")
+    key: str | None = Describe(description="Null: there may be more; also where the key says that time ran out.")
+    last_modified: Moment | None = Describe(description="Null where the store does not know.")
+    size: int | None = Describe(description="Bytes.")
 
 
-class PreviewOut(BaseModel):
+class PreviewOut(Shape):
     """The first objects that a sync would take."""
 
-    files: list[PreviewedFile] = PydanticField(description="In the order of the listing.")
+    files: list[PreviewedFile] = Describe(description="In the order of the listing.")
 
 
-class VerifiedOut(BaseModel):
+class VerifiedOut(Shape):
     """A part of a target, read again."""
 
-    checked: int = PydanticField(description="Objects that this part is about.")
-    missing: list[str] = PydanticField(description="Keys that should be there and are not.")
-    changed: list[str] = PydanticField(description="Keys whose object is not what was written.")
-    surplus: list[str] = PydanticField(description="Keys of objects that Sluice did not write.")
-    next: str | None = PydanticField(description="`after` of the following part; null if there is none.")
+    checked: int = Describe(description="Objects that this part is about.")
+    missing: list[str] = Describe(description="Keys that should be there and are not.")
+    changed: list[str] = Describe(description="Keys whose object is not what was written.")
+    surplus: list[str] = Describe(description="Keys of objects that Sluice did not write.")
+    next: str | None = Describe(description="`after` of the following part; null if there is none.")
 
 
-class FormField(BaseModel):
+class FormOption(Shape):
+    """A value to choose."""
+
+    value: str | int | bool = Describe(description="The value.")
+    label: str = Describe(description="What people call it.")
+
+
+class FormField(Shape):
     """A field of a form."""
 
-    model_config = ConfigDict(extra="allow")
-    type: Literal["text", "password", "toggle", "number", "select"] = PydanticField(description="Kind of input.")
-    name: str = PydanticField(description="The setting.")
-    label: str = PydanticField(description="What people call it.")
-    required: bool = PydanticField(description="Whether nothing can be synced without it.")
-    tooltip: str = PydanticField(description="What it means.")
+    type: Literal["text", "password", "toggle", "number", "select"] = Describe(description="Kind of input.")
+    name: str = Describe(description="The setting.")
+    label: str = Describe(description="What people call it.")
+    required: bool = Describe(description="Whether nothing can be synced without it.")
+    tooltip: str = Describe(description="What it means.")
+    value: str | int | bool = Describe("", description="What it is if nothing is given.")
+    options: list[FormOption] = Describe([], description="What there is to choose from.")
+    min: int = Describe(0, description="The smallest number.")
+    max: int = Describe(0, description="The largest number.")
+    validators: list[str] = Describe([], description="How clients check it: `regexp`.")
+    autoComplete: str = Describe("", description="What a browser may fill in of a secret.")  # noqa: N815
+    skipAutofill: bool = Describe(False, description="True for secrets.")  # noqa: N815
+    protectedValue: bool = Describe(False, description="True for secrets.")  # noqa: N815
 
 
-class FormRow(BaseModel):
+class FormRow(Shape):
     """Fields that stand side by side."""
 
-    columnCount: int = PydanticField(description="How many stand side by side.")  # noqa: N815  the API's name
-    fields: list[FormField] = PydanticField(description="In the order in which they are shown.")
+    columnCount: int = Describe(description="How many stand side by side.")  # noqa: N815  the API's name
+    fields: list[FormField] = Describe(description="In the order in which they are shown.")
 
 
-class StorageType(BaseModel):
+class StorageType(Shape):
     """A storage type."""
 
-    name: str = PydanticField(description="As it stands in paths.")
-    title: str = PydanticField(description="For people.")
+    name: str = Describe(description="As it stands in paths.")
+    title: str = Describe(description="For people.")
 
 
-def storage_in(
-    provider: Provider, direction: Direction, *, stored: bool = False, limited: bool = False
-) -> dict[str, Any]:
-    """The request fields of a storage type. Made by hand, since they are many and every process begins with them.
-
-    `stored`: with the id of a storage that lends what is not given. `limited`: with how many objects to show.
-    """
+def storage_in(provider: Provider, direction: Direction, role: Role) -> dict[str, Any]:
+    """The request fields of a storage type. Made by hand: there are many."""
     about: dict[str, Any] = {"project": {"type": "integer", "description": "Id of the project; it can't be changed."}}
-    if stored:
+    if role in {"Check", "Preview"}:
         lends = "Id of a storage that lends what is not given, and credentials also where they are empty."
         about["id"] = {"type": ["integer", "null"], "description": lends}
-    if limited:
+    if role == "Preview":
         shows = "How many objects to show at most."
         about["limit"] = {"type": ["integer", "null"], "minimum": 1, "description": shows}
     fields = {field.name: _field_in(field) for field in provider.fields_of(direction)}
     return {
-        "title": f"{_name(provider, direction)}In",
+        "title": f"{_name(provider, direction)}{role}",
         "type": "object",
-        "required": ["project"],
+        "required": [] if role == "Edit" else ["project"],
         "properties": {**about, **fields},
+        "examples": [{"project": 1} | {name: value for name, value in EXAMPLES.items() if name in fields}],
     }
 
 
@@ -131,27 +151,44 @@ def _field_in(field: Field) -> dict[str, Any]:
         schema["maxLength"] = MAX_TITLE if field.name == "title" else MAX_TEXT
     if field.secret:
         schema |= {"format": "password", "writeOnly": True}
-    return {**schema, "default": field.default}
+    return schema if field.default is None else {**schema, "default": field.default}
 
 
-def storage_out(provider: Provider | None, direction: Direction) -> type[BaseModel]:
-    """What is shown of a storage of a type, or of any type."""
-    base = ImportStorageOut if direction == "import" else ExportStorageOut
-    if provider is None:
-        return base
-    fields: dict[str, Any] = {
-        field.name: (_kind(field) | None, PydanticField(description=field.help))
-        for field in provider.fields_of(direction)
-        if not field.secret and field.name not in base.model_fields
+def storage_out(provider: Provider, direction: Direction) -> dict[str, Any]:
+    """What is shown of a storage of a type."""
+    counted = "Tasks created" if direction == "import" else "Objects seen to"
+    known: dict[str, Any] = {
+        **{field.name: _field_out(field) for field in provider.fields_of(direction)},
+        **STATE,
+        "type": {"type": "string", "const": provider.type, "description": "Name of the storage type."},
+        "last_sync_count": {
+            "type": ["integer", "null"],
+            "description": f"{counted} by the last sync, or so far by the one under way.",
+        },
     }
-    return create_model(f"{_name(provider, direction)}Out", __base__=base, **fields)
+    keys = storage_keys(provider, direction)
+    return {
+        "title": f"{_name(provider, direction)}Out",
+        "type": "object",
+        "description": f"{provider.title} storage with the state of its sync. Secrets are never shown.",
+        "required": keys,
+        "properties": {key: known[key] for key in keys},
+    }
+
+
+def storages_out(providers: Iterable[Provider], direction: Direction) -> dict[str, Any]:
+    """A list of storages of these types."""
+    shapes = [storage_out(provider, direction) for provider in providers]
+    return {"type": "array", "items": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}
+
+
+def _field_out(field: Field) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": [JSON_TYPES[field.kind], "null"], "description": field.help}
+    if field.kind == "choice":
+        schema["enum"] = [value for value, _ in field.options]
+        schema["type"] = "string"
+    return schema
 
 
 def _name(provider: Provider, direction: Direction) -> str:
-    return f"{provider.type.title()}{direction.title()}Storage"
-
-
-def _kind(field: Field) -> Any:
-    if field.kind == "choice":
-        return Literal[tuple(value for value, _ in field.options)]
-    return KINDS[field.kind]
+    return f"{provider.type.replace('_', ' ').title().replace(' ', '')}{direction.title()}Storage"

@@ -1,20 +1,19 @@
-"""The shapes of tasks, annotations, predictions and imports for the documentation at /docs."""
+"""The shapes of tasks, annotations and predictions for the documentation at /docs; see `schemas`."""
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import Field
+
+from functions.schemas import Moment, Shape, example
 
 Result = list[dict[str, Any]]
 EXAMPLE_RESULT = [{"from_name": "label", "to_name": "image", "type": "choices", "value": {"choices": ["cat"]}}]
 
 
-def _time(what: str) -> Any:
-    return Field(description=f"{what}, ISO 8601 in UTC.", examples=["2026-11-22T03:53:23.011897Z"])
-
-
-class AnnotationIn(BaseModel):
+class AnnotationIn(Shape):
     """Fields of an annotation; all are optional."""
 
+    model_config = example(result=EXAMPLE_RESULT, lead_time=12.5)
     result: Result | None = Field(
         None, description="Regions and choices, as the labelling front end makes them.", examples=[EXAMPLE_RESULT]
     )
@@ -33,7 +32,7 @@ class AnnotationIn(BaseModel):
     bulk_created: bool | None = Field(None, description="It was made together with others.")
 
 
-class AnnotationOut(BaseModel):
+class AnnotationOut(Shape):
     """An annotation."""
 
     id: int = Field(description="Its number; later ones have larger numbers, imported ones any.")
@@ -43,9 +42,9 @@ class AnnotationOut(BaseModel):
     completed_by: int | None = Field(description="Who made it.")
     was_cancelled: bool = Field(description="The person skipped the task.")
     ground_truth: bool = Field(description="It is known to be right.")
-    created_at: str = _time("When it was made")
-    updated_at: str = _time("When it was changed last")
-    draft_created_at: str | None = _time("When its draft was made")
+    created_at: Moment = Field(description="When it was made.")
+    updated_at: Moment = Field(description="When it was changed last.")
+    draft_created_at: Moment | None = Field(description="When its draft was made.")
     lead_time: float | None = Field(description="Seconds that it took.")
     import_id: int | None = Field(description="Its id where it was imported from.")
     last_action: str | None = Field(description="What was done last.")
@@ -61,6 +60,7 @@ class AnnotationOut(BaseModel):
 class BulkIn(AnnotationIn):
     """An annotation and the tasks that are given it: `tasks`, or `project` and `selected_items`."""
 
+    model_config = example(tasks=[1, 2], result=EXAMPLE_RESULT)
     tasks: list[int] | None = Field(None, description="Ids of at most 1,000 tasks.")
     project: int | None = Field(None, description="The project of `selected_items`.")
     selected_items: dict[str, Any] | None = Field(
@@ -68,28 +68,30 @@ class BulkIn(AnnotationIn):
     )
 
 
-class BulkOut(BaseModel):
+class BulkOut(Shape):
     """An annotation that was made."""
 
     id: int = Field(description="Its number.")
 
 
-class BulkDeleteIn(BaseModel):
+class BulkDeleteIn(Shape):
     """Annotations to delete."""
 
+    model_config = example(project=1, ids=[1, 2])
     project: int = Field(description="Their project.")
     ids: list[int] = Field(description="Their numbers, at most 1,000.")
 
 
-class BulkDeletedOut(BaseModel):
+class BulkDeletedOut(Shape):
     """What was deleted."""
 
     deleted_count: int = Field(description="How many annotations this request deleted.")
 
 
-class PredictionIn(BaseModel):
+class PredictionIn(Shape):
     """Fields of a prediction."""
 
+    model_config = example(task=1, result=EXAMPLE_RESULT, score=0.9, model_version="cats-3")
     task: int | None = Field(None, description="Its task; needed to make one.")
     result: Result | None = Field(
         None, description="As that of an annotation; needed to make one.", examples=[EXAMPLE_RESULT]
@@ -103,7 +105,7 @@ class PredictionIn(BaseModel):
     model_run: int | None = Field(None, description="Number of the model's run.")
 
 
-class PredictionOut(BaseModel):
+class PredictionOut(Shape):
     """A prediction."""
 
     id: int = Field(description="Its number.")
@@ -114,31 +116,22 @@ class PredictionOut(BaseModel):
     cluster: int | None = Field(description="The cluster that the model put the task into.")
     neighbors: Any = Field(description="What the model found near the task.")
     mislabeling: float = Field(description="Likelihood that the task is mislabelled.")
-    created_at: str = _time("When it was made")
-    updated_at: str = _time("When it was changed last")
+    created_at: Moment = Field(description="When it was made.")
+    updated_at: Moment = Field(description="When it was changed last.")
     model: int | None = Field(description="Number of the model.")
     model_run: int | None = Field(description="Number of the model's run.")
     task: int = Field(description="Its task.")
     project: int = Field(description="Its project.")
 
 
-class PredictionsIn(RootModel[list[PredictionIn]]):
-    """Predictions of many tasks."""
-
-
-class ImportedPredictionsOut(BaseModel):
-    """What was imported."""
-
-    created: int = Field(description="How many predictions were made.")
-
-
-class TaskEdit(BaseModel):
+class TaskEdit(Shape):
     """Fields of a task that can be edited."""
 
+    model_config = example(data={"image": "s3://photos/a.jpg"}, meta={"taken": "2024"})
     data: dict[str, Any] | None = Field(
         None,
         description="What is labelled, with the keys of the label config.",
-        examples=[{"image": "s3://bucket/a.jpg"}],
+        examples=[{"image": "s3://photos/a.jpg"}],
     )
     meta: dict[str, Any] | None = Field(None, description="Anything else worth keeping.")
     allow_skip: bool | None = Field(None, description="Whether annotators may skip it.")
@@ -147,17 +140,20 @@ class TaskEdit(BaseModel):
 class TaskIn(TaskEdit):
     """A task to be made."""
 
+    model_config = example(project=1, data={"image": "s3://photos/a.jpg"})
     project: int = Field(description="Its project.")
+    annotations: list[dict[str, Any]] | None = Field(None, description="Its annotations, as in an import of tasks.")
+    predictions: list[dict[str, Any]] | None = Field(None, description="Its predictions, as in an import of tasks.")
 
 
-class NewTaskOut(BaseModel):
+class NewTaskOut(Shape):
     """A task as it is stored."""
 
     id: int = Field(description="Its number: a hash of where it comes from.")
-    data: dict[str, Any] = Field(description="What is labelled.", examples=[{"image": "s3://bucket/a.jpg"}])
+    data: dict[str, Any] = Field(description="What is labelled.", examples=[{"image": "s3://photos/a.jpg"}])
     meta: dict[str, Any] = Field(description="Anything else worth keeping.")
-    created_at: str = _time("When it was made")
-    updated_at: str = _time("When it was changed last")
+    created_at: Moment = Field(description="When it was made.")
+    updated_at: Moment = Field(description="When it was changed last.")
     is_labeled: bool = Field(description="Whether it has as many annotations as the project wants.")
     overlap: int = Field(description="How many annotations the project wants.")
     inner_id: int | None = Field(description="Always null: tasks are made by many workers at once.")
@@ -191,47 +187,10 @@ class TaskOut(NewTaskOut):
     draft_exists: bool = Field(False, description="Always false.")
 
 
-class TaskPage(BaseModel):
+class TaskPage(Shape):
     """A page of tasks; the totals are those of all pages."""
 
     total_annotations: int = Field(description="Annotations of all the tasks.")
     total_predictions: int = Field(description="Predictions of all the tasks.")
     total: int = Field(description="How many tasks there are.")
     tasks: list[TaskOut] = Field(description="The tasks of this page.")
-
-
-class ImportIn(RootModel[list[dict[str, Any]]]):
-    """Tasks to be made."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [[{"data": {"image": "s3://bucket/a.jpg"}}]]})
-
-
-class ImportOut(BaseModel):
-    """What was imported."""
-
-    model_config = ConfigDict(extra="allow")
-    task_count: int = Field(description="Tasks that were made.")
-    annotation_count: int = Field(description="Annotations that came with them.")
-    prediction_count: int = Field(description="Predictions that came with them.")
-    duration: float = Field(description="Seconds that it took.")
-    file_upload_ids: list[int] = Field(description="Always empty.")
-    could_be_tasks_list: bool = Field(description="Always false.")
-    found_formats: list[str] = Field(description="Always empty.")
-    data_columns: list[str] = Field(description="Always empty.")
-    task_ids: list[int] | None = Field(None, description="The tasks, if they were asked for.")
-
-
-class UploadOut(BaseModel):
-    """An import of tasks."""
-
-    model_config = ConfigDict(extra="allow")
-    id: int = Field(description="The `import` of the answer to its request.")
-    project: int = Field(description="Its project.")
-    status: str = Field(description="in_progress or completed.")
-    created_at: str = _time("When it began")
-    updated_at: str = _time("When it was changed last")
-    finished_at: str | None = _time("When it ended")
-    task_count: int = Field(description="Tasks that were made.")
-    annotation_count: int = Field(description="Annotations that came with them.")
-    prediction_count: int = Field(description="Predictions that came with them.")
-    duration: int = Field(description="Seconds that it took.")

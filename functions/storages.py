@@ -1,19 +1,30 @@
 """Storages of every type and both directions: import storages, and below `export` the export storages."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match
+from starlette.routing import Route as AnyRoute
 
 from functions.access import own_storage, visible_project
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
 from functions.forms import form
-from functions.requests import Given, Once, number
-from functions.schemas import ERRORS, request_body
-from functions.schemas_storages import FormRow, PreviewOut, StorageType, VerifiedOut, storage_in, storage_out
+from functions.requests import Given, Number, Once, number
+from functions.routes import Route, request_body
+from functions.schemas import ErrorBody, Message
+from functions.schemas_storages import (
+    FormRow,
+    PreviewOut,
+    StorageType,
+    VerifiedOut,
+    storage_in,
+    storage_out,
+    storages_out,
+)
 from functions.shapes import preview_shape, storage_shape
 from shared.errors import InvalidInputError, StoreError
 from shared.model.fields import DIRECTIONS, Direction
@@ -25,9 +36,13 @@ from shared.services.context import Context
 from shared.services.exporting import verifying
 from shared.services.views import storage_info
 
-router = APIRouter(prefix="/api/storages", responses=ERRORS)
-Project = Annotated[str | None, Query(description="Id of the project.")]
+router = APIRouter(prefix="/api/storages", route_class=Route)
+Project = Annotated[Number, Query(description="Id of the project.")]
 EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+NOT_SYNCHRONIZABLE = {
+    "model": ErrorBody | Message,
+    "description": "It can't be synced: what is wrong with it, or that it is not `synchronizable` (`message`).",
+}
 TITLES: dict[Direction, str] = {"import": "Import storages", "export": "Export storages"}
 
 
@@ -41,7 +56,9 @@ def _add_common(direction: Direction) -> None:
     base, named = ("", "") if direction == "import" else ("/export", "export_")
     tags: Any = [TITLES[direction]]
 
-    @router.get(base, response_model=list[storage_out(None, direction)], name=f"list_all_{named}storages", tags=tags)  # type: ignore[misc]
+    every = partial(storages_out, PROVIDERS.values(), direction)
+
+    @router.get(base, response_model=every, name=f"list_all_{named}storages", tags=tags)
     def list_all(ctx: Ctx, user: Caller, project: Project = None) -> Json:
         """All storages of a project, of every type; none for a project that is not there."""
         found = registration.of_project(ctx, number(project), direction) if user.may_see(number(project)) else []
@@ -58,12 +75,14 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
     """The routes of one type. Each type has its own, so that /docs shows its fields."""
     base = f"/{provider.type}" if direction == "import" else f"/export/{provider.type}"
     name = provider.type if direction == "import" else f"export_{provider.type}"
-    body, out = request_body(storage_in(provider, direction)), storage_out(provider, direction)
-    known = request_body(storage_in(provider, direction, stored=True))
+    out, listed = partial(storage_out, provider, direction), partial(storages_out, [provider], direction)
+    body, edit, check = (
+        request_body(partial(storage_in, provider, direction, role)) for role in ("In", "Edit", "Check")
+    )
     tags: Any = [TITLES[direction]]
     own = own_storage(provider, direction)
 
-    @router.get(base, response_model=list[out], name=f"list_{name}", summary=f"List {provider.title}", tags=tags)  # type: ignore[valid-type]
+    @router.get(base, response_model=listed, name=f"list_{name}", tags=tags)
     def list_storages(ctx: Ctx, user: Caller, project: Project = None) -> Json:
         """The project's storages of this type."""
         if not project:
@@ -81,7 +100,7 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         """The settings of this type as a form: rows of fields with labels, help and defaults."""
         return Json(form(provider, direction))
 
-    @router.post(f"{base}/validate", openapi_extra=known, response_class=Response, name=f"validate_{name}", tags=tags)
+    @router.post(f"{base}/validate", openapi_extra=check, response_class=Response, name=f"validate_{name}", tags=tags)
     def validate_storage(ctx: Ctx, user: Caller, given: Given) -> Response:
         """Check settings and connection without saving anything.
 
@@ -96,13 +115,13 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         status.ensure_status(ctx, storage.id)
         return Json(shown(ctx, storage))
 
-    @router.patch(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"update_{name}", tags=tags)
+    @router.patch(f"{base}/{{id}}", response_model=out, openapi_extra=edit, name=f"update_{name}", tags=tags)
     def update_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Edit a storage: only the given fields change. A sync of what is no longer meant starts anew."""
         edited = editing.update(ctx, provider, storage.id, given, partial=True, direction=direction)
         return Json(shown(ctx, edited))
 
-    @router.put(f"{base}/{{id}}", response_model=out, openapi_extra=body, name=f"replace_{name}", tags=tags)
+    @router.put(f"{base}/{{id}}", response_model=out, openapi_extra=edit, name=f"replace_{name}", tags=tags)
     def replace_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)], given: Given) -> Json:
         """Set all fields of a storage; credentials that are not given are kept."""
         edited = editing.update(ctx, provider, storage.id, given, partial=False, direction=direction)
@@ -114,7 +133,13 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         registration.delete(ctx, provider, storage.id, direction)
         return Response(status_code=204)
 
-    @router.post(f"{base}/{{id}}/sync", response_model=out, name=f"sync_{name}", tags=tags)
+    @router.post(
+        f"{base}/{{id}}/sync",
+        response_model=out,
+        responses={400: NOT_SYNCHRONIZABLE},
+        name=f"sync_{name}",
+        tags=tags,
+    )
     def sync_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)]) -> Json:
         """Start a sync; one under way is left alone. Watch `status`; a storage that can't be synced answers 400."""
         return Json(shown(ctx, registration.sync(ctx, provider, storage.id, direction)))
@@ -122,7 +147,7 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
 
 def _add_preview(provider: Provider) -> None:
     """The route that shows what a sync would take."""
-    body = request_body(storage_in(provider, "import", stored=True, limited=True))
+    body = request_body(partial(storage_in, provider, "import", "Preview"))
     tags: Any = [TITLES["import"]]
 
     @router.post(
@@ -183,7 +208,7 @@ def unknown_type(request: Request, _user: Caller, type: Annotated[str, Path()]) 
     """Says which types there are. Of a type that there is, the method is wrong, or what comes behind it."""
     if type not in {"types", "export"}:
         registration.provider_of(type)
-    partly = [it for it in router.routes if isinstance(it, Route) and it.matches(request.scope)[0] is Match.PARTIAL]
+    partly = [it for it in router.routes if isinstance(it, AnyRoute) and it.matches(request.scope)[0] is Match.PARTIAL]
     if not partly:
         raise HTTPException(404)
     allowed = sorted({method for route in partly for method in route.methods or ()})

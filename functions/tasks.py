@@ -9,8 +9,9 @@ from starlette.responses import Response
 from functions.access import OwnProject, OwnTask, visible_project
 from functions.dependencies import Caller, Ctx, SelectedPages, TaskPages
 from functions.errors import Json
-from functions.requests import Given, IdempotencyKey, Page, PageSize, number, page_number, page_size
-from functions.schemas import ERRORS, request_body
+from functions.requests import Flag, Given, IdempotencyKey, Number, Page, PageSize, number, page_number, page_size
+from functions.routes import Route, request_body
+from functions.schemas import Detail, ErrorBody
 from functions.schemas_tasks import NewTaskOut, TaskEdit, TaskIn, TaskOut, TaskPage
 from functions.task_shapes import new_task_shape, task_shape
 from shared.model.project import Project
@@ -20,7 +21,8 @@ from shared.ports import Document
 from shared.services import adding, connecting, task_edits, tasks, users
 from shared.services.context import Context
 
-router = APIRouter(prefix="/api", tags=["Tasks"], responses=ERRORS)
+router = APIRouter(prefix="/api", tags=["Tasks"], route_class=Route)
+NO_PROJECT = {"model": ErrorBody | Detail, "description": "No such project or page; without a project, `detail` alone."}
 
 
 def shown(
@@ -34,13 +36,13 @@ def shown(
     return [task_shape(task, project, parts[task.ref.id], people, now, task_only=task_only) for task in found]
 
 
-@router.get("/tasks", response_model=TaskPage)
+@router.get("/tasks", response_model=TaskPage, responses={404: NO_PROJECT})
 def list_tasks(
     ctx: Ctx,
     user: Caller,
     pages: TaskPages,
     selected_pages: SelectedPages,
-    project: Annotated[str | None, Query(description="Id of the project.")] = None,
+    project: Annotated[Number, Query(description="Id of the project.")] = None,
     page: Page = None,
     size: PageSize = None,
     fields: Annotated[
@@ -62,7 +64,7 @@ def list_tasks(
             description='As JSON: `{"all": true, "excluded": [1]}` or `{"all": false, "included": [1]}`.',
         ),
     ] = None,
-    only_annotated: Annotated[str | None, Query(description="`true`: only tasks with annotations.")] = None,
+    only_annotated: Annotated[Flag, Query(description="Whether to leave out tasks without annotations.")] = "",
 ) -> Json:
     """A project's tasks, in the order of their source (storage, key, row) or as `query` says.
 
@@ -72,7 +74,7 @@ def list_tasks(
         return Json({"detail": "Neither project nor view id specified"}, 404)
     owner = visible_project(ctx, user, number(project))
     limit = page_size(size, ctx.settings.page_size, ctx.settings.max_page_size)
-    annotated = (only_annotated or "").lower() in {"1", "true"}
+    annotated = only_annotated.lower() in {"1", "true"}
     if query or selected or annotated:
         selection = parse(query, selected, only_annotated=annotated)
         found, totals = selected_pages.read(ctx, owner, selection, page_number(page), limit)

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from functions.access import visible_user
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, GivenSmall, number, ordered
-from functions.schemas import ERRORS, request_body
+from functions.requests import Given, GivenSmall, Number, number, ordered
+from functions.routes import Route, request_body
 from functions.schemas_accounts import Access, Refresh, RefreshIn, TokenIn, TokenOut
 from shared.errors import ForbiddenError, InvalidInputError
 from shared.model.times import moment
@@ -18,7 +18,7 @@ from shared.services import issuing, tokens, users
 from shared.services.context import Context
 from shared.services.issuing import Issued
 
-router = APIRouter(prefix="/api/token", tags=["Tokens"], responses=ERRORS)
+router = APIRouter(prefix="/api/token", tags=["Tokens"], route_class=Route)
 ORDER = ("created_at", "expires_at")
 
 
@@ -33,7 +33,7 @@ def token_shape(issued: Issued) -> dict[str, Any]:
     }
 
 
-@router.post("", status_code=201, response_model=TokenOut, openapi_extra=request_body(TokenIn))
+@router.post("", status_code=201, response_model=TokenOut, responses={403: {}}, openapi_extra=request_body(TokenIn))
 def create_token(ctx: Ctx, caller: Caller, given: Given) -> Json:
     """Make a refresh token, for yourself or, as an admin, for another user. It is shown this once."""
     return Json(token_shape(issuing.new_refresh(ctx, _owner(ctx, caller, given.get("user")))), 201)
@@ -43,7 +43,7 @@ def create_token(ctx: Ctx, caller: Caller, given: Given) -> Json:
 def list_tokens(
     ctx: Ctx,
     caller: Caller,
-    user: Annotated[str | None, Query(description="Id of another user, for admins.")] = None,
+    user: Annotated[Number, Query(description="Id of another user, for admins.")] = None,
     ordering: Annotated[str, Query(description=f"One of {', '.join(ORDER)}; - before it.")] = "",
 ) -> Json:
     """Your refresh tokens that are good, without their signatures, so that none can be used."""
@@ -51,7 +51,7 @@ def list_tokens(
     return Json(ordered([token_shape(one) for one in issuing.listed(ctx, owner.id)], ordering, ORDER))
 
 
-@router.post("/refresh", response_model=Access, openapi_extra=request_body(RefreshIn))
+@router.post("/refresh", response_model=Access, responses={401: {}}, openapi_extra=request_body(RefreshIn))
 def refresh_token(ctx: Ctx, given: GivenSmall) -> Json:
     """An access token for a refresh token, good for five minutes. Needs no other authentication."""
     return Json({"access": tokens.access(ctx, _refresh(given))})
@@ -63,7 +63,13 @@ def rotate_token(ctx: Ctx, caller: Caller, given: Given) -> Json:
     return Json({"refresh": issuing.rotate(ctx, _refresh(given), by=caller).token})
 
 
-@router.post("/blacklist", status_code=204, response_class=Response, openapi_extra=request_body(RefreshIn))
+@router.post(
+    "/blacklist",
+    status_code=204,
+    response_class=Response,
+    responses={404: {}},
+    openapi_extra=request_body(RefreshIn),
+)
 def blacklist_token(ctx: Ctx, caller: Caller, given: Given) -> Response:
     """Revoke a refresh token; 404 if that was done before. Access tokens made with it last out their minutes."""
     issuing.revoke(ctx, _refresh(given), by=caller)

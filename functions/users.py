@@ -9,13 +9,14 @@ from functions.access import Admin, OwnUser
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
 from functions.requests import Given, ordered
-from functions.schemas import ERRORS, request_body
-from functions.schemas_accounts import UserIn, UserOut
+from functions.routes import Route, request_body
+from functions.schemas import Detail
+from functions.schemas_accounts import LegacyToken, UserEdit, UserIn, UserOut
 from shared.model.times import moment
 from shared.model.user import User
 from shared.services import issuing, users
 
-router = APIRouter(prefix="/api", tags=["Users"], responses=ERRORS)
+router = APIRouter(prefix="/api", tags=["Users"], route_class=Route)
 ORDER = ("id", "email", "username", "first_name", "last_name", "date_joined")
 KEPT_AS_HASH = (
     "Tokens are kept as hashes and can't be shown again. POST /api/current-user/reset-token/ gives a new one in place "
@@ -56,19 +57,19 @@ def get_current_user(user: Caller) -> Json:
     return Json(user_shape(user))
 
 
-@router.patch("/current-user", response_model=UserOut, openapi_extra=request_body(UserIn))
+@router.patch("/current-user", response_model=UserOut, responses={403: {}}, openapi_extra=request_body(UserEdit))
 def update_current_user(ctx: Ctx, user: Caller, given: Given) -> Json:
     """Edit your own names."""
     return Json(user_shape(users.update(ctx, user.id, given, caller=user)))
 
 
-@router.get("/current-user/token", response_model=dict[str, str])
+@router.get("/current-user/token", response_model=Detail)
 def get_current_token(_user: Caller) -> Json:
     """Says how to get a token: the one you use can't be shown."""
     return Json({"detail": KEPT_AS_HASH})
 
 
-@router.post("/current-user/reset-token", status_code=201, response_model=dict[str, str])
+@router.post("/current-user/reset-token", status_code=201, response_model=LegacyToken)
 def reset_current_token(ctx: Ctx, user: Caller) -> Json:
     """A new token for `Authorization: Token ...` in place of the one you had; the server's own stays good."""
     return Json({"token": issuing.reset_legacy(ctx, user)}, 201)
@@ -94,7 +95,7 @@ def get_user(user: OwnUser) -> Json:
     return Json(user_shape(user))
 
 
-@router.patch("/users/{id}", response_model=UserOut, openapi_extra=request_body(UserIn))
+@router.patch("/users/{id}", response_model=UserOut, responses={403: {}}, openapi_extra=request_body(UserEdit))
 def update_user(ctx: Ctx, caller: Caller, user: OwnUser, given: Given) -> Json:
     """Edit a user: only the given fields change. Role and projects are for admins to give; they count at once."""
     return Json(user_shape(users.update(ctx, user.id, given, caller=caller)))

@@ -8,9 +8,9 @@ from starlette.responses import Response
 from functions.access import OwnWebhook
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
-from functions.requests import Given, number
-from functions.schemas import ERRORS, request_body
-from functions.schemas_webhooks import WebhookAction, WebhookIn, WebhookOut
+from functions.requests import Flag, Given, number
+from functions.routes import Route, request_body
+from functions.schemas_webhooks import WebhookAction, WebhookEdit, WebhookIn, WebhookOut
 from shared.errors import CredentialsError, InvalidInputError
 from shared.model.times import moment
 from shared.model.webhook import ACTIONS, Webhook
@@ -18,7 +18,7 @@ from shared.services import webhooks
 from shared.services.context import Context
 from shared.services.secrets import MASK
 
-router = APIRouter(prefix="/api/webhooks", tags=["Webhooks"], responses=ERRORS)
+router = APIRouter(prefix="/api/webhooks", tags=["Webhooks"], route_class=Route)
 OF_ALL = "isnull"
 """Label Studio's name for no project in `?project=`."""
 
@@ -69,7 +69,7 @@ def list_webhooks(
     return Json([shown(ctx, webhook) for webhook in found])
 
 
-@router.post("", status_code=201, response_model=WebhookOut, openapi_extra=request_body(WebhookIn))
+@router.post("", status_code=201, response_model=WebhookOut, responses={403: {}}, openapi_extra=request_body(WebhookIn))
 def create_webhook(ctx: Ctx, user: Caller, given: Given) -> Json:
     """Add a webhook to a project, or to all projects, which only an admin may."""
     return Json(shown(ctx, webhooks.create(ctx, given, user=user)), 201)
@@ -78,12 +78,10 @@ def create_webhook(ctx: Ctx, user: Caller, given: Given) -> Json:
 @router.get("/info", response_model=dict[str, WebhookAction])
 def list_actions(
     _user: Caller,
-    organization_only: Annotated[
-        str | None, Query(alias="organization-only", description="`true` or `false`: only actions of that kind.")
-    ] = None,
+    organization_only: Annotated[Flag, Query(alias="organization-only", description="Only actions of that kind.")] = "",
 ) -> Json:
     """The actions that webhooks can be told of."""
-    wanted = None if organization_only is None else organization_only.lower() == "true"
+    wanted = organization_only.lower() == "true" if organization_only else None
     return Json(
         {
             name: {
@@ -104,7 +102,7 @@ def get_webhook(ctx: Ctx, webhook: OwnWebhook) -> Json:
     return Json(shown(ctx, webhook))
 
 
-@router.patch("/{id}", response_model=WebhookOut, openapi_extra=request_body(WebhookIn))
+@router.patch("/{id}", response_model=WebhookOut, openapi_extra=request_body(WebhookEdit))
 def update_webhook(ctx: Ctx, webhook: OwnWebhook, given: Given) -> Json:
     """Edit a webhook: only the given fields change. A header given as it is shown, masked, keeps its value."""
     return Json(shown(ctx, webhooks.update(ctx, webhook.id, given, partial=True)))
