@@ -100,7 +100,14 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         """The settings of this type as a form: rows of fields with labels, help and defaults."""
         return Json(form(provider, direction))
 
-    @router.post(f"{base}/validate", openapi_extra=check, response_class=Response, name=f"validate_{name}", tags=tags)
+    @router.post(
+        f"{base}/validate",
+        openapi_extra=check,
+        response_class=Response,
+        responses={404: {}},
+        name=f"validate_{name}",
+        tags=tags,
+    )
     def validate_storage(ctx: Ctx, user: Caller, given: Given) -> Response:
         """Check settings and connection without saving anything.
 
@@ -154,6 +161,7 @@ def _add_preview(provider: Provider) -> None:
         f"/{provider.type}/files",
         response_model=PreviewOut,
         openapi_extra=body,
+        responses={404: {}},
         name=f"files_{provider.type}",
         tags=tags,
     )

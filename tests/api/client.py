@@ -11,6 +11,7 @@ from shared.model.user import Role
 from shared.ports import Query
 from shared.services import issuing, users
 from shared.services.context import Context
+from tests.api.documented import client
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 CONFIG = """<View><Image name="img" value="$image"/><Choices name="ch" toName="img">
@@ -68,13 +69,13 @@ class Api:
     def with_token(self, token: str) -> "Api":
         """The API with another legacy token."""
         headers = {"Authorization": f"Token {token}"}
-        self.others.append(httpx.Client(base_url=self.http.base_url, headers=headers, timeout=60, trust_env=False))
+        self.others.append(client(base_url=self.http.base_url, headers=headers))
         return Api(self.ctx, self.others[-1], self.others)
 
     @property
     def nobody(self) -> httpx.Client:
         """Requests without a token."""
-        self.others.append(httpx.Client(base_url=self.http.base_url, timeout=60, trust_env=False))
+        self.others.append(client(base_url=self.http.base_url))
         return self.others[-1]
 
     def work(self) -> None:

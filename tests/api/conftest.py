@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +14,7 @@ from functions.runtime import deliver
 from infra.bench.s3_process import S3Server, s3_server
 from shared import app
 from shared.settings import Settings
+from tests.api import documented
 from tests.api.client import TOKEN, Api
 from tests.indexes import CheckedIndexes
 
@@ -65,7 +65,7 @@ def api(switch: tuple[Switch, str], settings: Settings) -> Iterator[Api]:
     ctx = app.build(settings, deliver, documents=CheckedIndexes(app.open_documents(settings)))
     switch[0].app = create_app(lambda: ctx)
     headers = {"Authorization": f"Token {TOKEN}"}
-    with httpx.Client(base_url=switch[1], headers=headers, timeout=60, trust_env=False) as client:
+    with documented.client(base_url=switch[1], headers=headers) as client:
         api = Api(ctx, client)
         yield api
         for other in api.others:

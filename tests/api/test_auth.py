@@ -78,12 +78,6 @@ def test_docs_version_and_health_are_open(api: Api):
     assert api.http.get("/docs").status_code == 200
     described = api.get("/openapi.json")
     assert described["info"]["version"] == __version__
-    create = described["paths"]["/api/storages/s3"]["post"]
-    schema = create["requestBody"]["content"]["application/json"]["schema"]
-    assert "aws_secret_access_key" in schema["properties"]
-    assert create["security"] == [{"Token": []}, {"API key": []}]
-    names = [operation["operationId"] for path in described["paths"].values() for operation in path.values()]
-    assert len(names) == len(set(names)) > 20
 
 
 def test_tokens_are_kept_as_hashes(api: Api, settings: Settings):
