@@ -1,0 +1,143 @@
+"""Every operation of the document is called with what schemathesis makes of it: no 500, no other status, no other body.
+
+The same requests each time. `make fuzz` makes more, and others: SLUICE_FUZZ says how many of each operation.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+
+from functions.app import create_app
+from functions.runtime import deliver
+from infra.bench.s3_process import S3Server
+from shared import app
+from shared.settings import Settings
+from tests.api import documented
+from tests.api.client import TOKEN, Api
+from tests.api.conftest import Switch
+from tests.api.fuzzing import NOWHERE, OPERATIONS, cases
+from tests.api.world import World, make
+from tests.indexes import CheckedIndexes
+
+EXAMPLES = int(os.environ.get("SLUICE_FUZZ", "0"))
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+ENDS = ("DELETE ", "POST /api/token/rotate", "POST /api/token/blacklist", "POST /api/current-user/reset-token")
+"""What takes away something of its world."""
+FUZZ = settings(
+    max_examples=EXAMPLES or 6,
+    derandomize=not EXAMPLES,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Worlds:
+    """The server that is called, and a world for each operation that takes something away."""
+
+    def __init__(self, api: Api, url: str, s3: str) -> None:
+        self.api, self.url, self.s3 = api, url, s3
+        self.made = 0
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers["Authorization"] = f"Token {TOKEN}"
+        self.shared = self.new()
+
+    def new(self) -> World:
+        self.made += 1
+        return make(self.api, f"fuzz-{self.made}")
+
+    def of(self, name: str) -> World:
+        return self.new() if name.startswith(ENDS) else self.shared
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[list[Any]]:
+    """Whom Python's sockets were to connect to beyond this machine; they don't."""
+    found: list[Any] = []
+    connect = socket.socket.connect
+
+    def watched(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            found.append(address)
+            raise ConnectionRefusedError(f"a test may not call {address}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", watched)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("NO_GCE_CHECK", "true")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def worlds(
+    switch: tuple[Switch, str], s3_process: S3Server, tmp_path_factory: pytest.TempPathFactory, elsewhere: list[Any]
+) -> Iterator[Worlds]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    root = folder / "files"
+    root.mkdir()
+    nowhere = "http://" + ":".join(NOWHERE)
+    ctx = app.build(
+        Settings(
+            data_dir=str(folder / "data"),
+            token=TOKEN,
+            local_files_document_root=str(root),
+            local_files_serving_enabled=True,
+            connect_timeout=0.2,
+            read_timeout=1.0,
+            preview_seconds=1.0,
+            storage_emulator_host=":".join(NOWHERE),
+            aws_sts_endpoint=nowhere,
+            google_sts_url=nowhere,
+            google_iam_credentials_url=nowhere,
+            azure_blob_url=nowhere + "/{account}",
+            azure_login_url=nowhere,
+        ),
+        deliver,
+    )
+    ctx.documents = CheckedIndexes(ctx.documents)
+    application = create_app(lambda: ctx)
+    s3_process.reset(everything=True)
+    s3_process.fill("pictures", 3, prefix="img/")
+    switch[0].app = application
+    with documented.client(base_url=switch[1], headers={"Authorization": f"Token {TOKEN}"}) as client:
+        api = Api(ctx, client)
+        worlds = Worlds(api, switch[1], s3_process.endpoint)
+        yield worlds
+        worlds.session.close()
+        for other in api.others:
+            other.close()
+    app.close(ctx)
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_answers_as_documented(worlds: Worlds, name: str):
+    world = worlds.of(name)
+
+    @FUZZ
+    @given(cases(name, world, worlds.s3))
+    def check(case: Case) -> None:
+        answer = worlds.session.request(**case.as_transport_kwargs(base_url=worlds.url), timeout=30)
+        case.validate_response(answer, checks=CHECKS)
+        faults = documented.faults(case.method, urlsplit(answer.url).path, answer)  # stricter, but of real paths alone
+        assert faults == [], f"{answer.status_code} {answer.text[:300]} to {case.as_curl_command()}"
+
+    check()
