@@ -3,16 +3,20 @@
 Whatever says where a bucket is, is a server on this machine, so that no example looks for another.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
-from tests.api.documented import document
+from shared.settings import Settings
+from tests.api.documented import document, resolved
 from tests.api.world import RECEIVER, World
 
-SCHEMA = schemathesis.openapi.from_dict(document())
+CONFIG = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+"""The token is the test's to send; made-up ones are 401 whatever else is asked."""
+SCHEMA = schemathesis.openapi.from_dict(document(), config=CONFIG)
 OPERATIONS = {
     f"{operation.method.upper()} {operation.path}": operation
     for found in SCHEMA.get_all_operations()
@@ -21,7 +25,26 @@ OPERATIONS = {
 LISTS = frozenset({"tasks", "ids", "projects"})
 NOWHERE = ("127.0.0.1", "1")
 """Nothing listens there."""
+UNUSED = 10**15
+"""Ids beyond are nothing's: what is made up must not delete what other operations need."""
 HOSTS = frozenset({"s3_endpoint", "azure_endpoint", "host", "port", "connection_string"})
+
+
+def offline(settings: Settings) -> Settings:
+    """Settings under which nobody beyond this machine is asked for anything, and nobody is waited for."""
+    nowhere = "http://" + ":".join(NOWHERE)
+    return replace(
+        settings,
+        connect_timeout=0.2,
+        read_timeout=1.0,
+        preview_seconds=1.0,
+        storage_emulator_host=":".join(NOWHERE),
+        aws_sts_endpoint=nowhere,
+        google_sts_url=nowhere,
+        google_iam_credentials_url=nowhere,
+        azure_blob_url=nowhere + "/{account}",
+        azure_login_url=nowhere,
+    )
 
 
 def local(name: str, s3: str) -> Any:
@@ -56,18 +79,20 @@ def known(world: World, name: str, path: str) -> Any:
 def cases(draw: st.DrawFn, name: str, world: World, s3: str) -> Case:
     """A request of this operation, valid or not."""
     operation = OPERATIONS[name]
-    modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
+    modes = [GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
     case = draw(st.one_of([operation.as_strategy(generation_mode=mode) for mode in modes]))
     path = operation.path
     for parameter in case.path_parameters or {}:
         before, _, _ = path.partition(f"{{{parameter}}}")
         real = world.ids.get(f"{before}{{{parameter}}}")
         if real is not None and draw(st.integers(0, 3)):
-            case.path_parameters[parameter] = str(real)
+            case.path_parameters[parameter] = real
+        elif isinstance(made_up := case.path_parameters[parameter], int) and 0 < made_up < UNUSED:
+            case.path_parameters[parameter] = made_up + UNUSED
     grounded(draw, world, path, case.query)
     grounded(draw, world, path, case.body)
     if "/storages/" in path and isinstance(case.body, dict):
-        properties = document()["components"]["schemas"][body_name(name)]["properties"]
+        properties = fields_of(name)
         case.body.update({field: local(field, s3) for field in HOSTS if field in properties})
     return case
 
@@ -85,8 +110,9 @@ def grounded(draw: st.DrawFn, world: World, path: str, fields: Any) -> None:
             fields[name] = [real] if name in LISTS else real
 
 
-def body_name(name: str) -> str:
-    """The schema of an operation's body."""
+def fields_of(name: str) -> dict[str, Any]:
+    """What the body of an operation may have."""
     method, path = name.split(" ")
     body = document()["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]["schema"]
-    return str(body["$ref"].rpartition("/")[2])
+    found: dict[str, Any] = resolved(body)["properties"]
+    return found

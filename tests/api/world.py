@@ -19,7 +19,7 @@ CANARY = "CANARY"
 """In every text of a world: who may not see it must not find it in an answer."""
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """A project with one of everything, and a member of it."""
 
