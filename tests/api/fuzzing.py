@@ -3,13 +3,18 @@
 Whatever says where a bucket is, is a server on this machine, so that no example looks for another.
 """
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import pytest
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
+from infra.bench.s3_process import S3Server
+from infra.emulators import HOST, Missing, redis, running
 from shared.settings import Settings
 from tests.api.documented import document, resolved
 from tests.api.world import RECEIVER, World
@@ -23,35 +28,49 @@ OPERATIONS = {
     for operation in [found.ok()]
 }
 LISTS = frozenset({"tasks", "ids", "projects"})
-NOWHERE = ("127.0.0.1", "1")
-"""Nothing listens there."""
 UNUSED = 10**15
 """Ids beyond are nothing's: what is made up must not delete what other operations need."""
 HOSTS = frozenset({"s3_endpoint", "azure_endpoint", "host", "port", "connection_string"})
 
 
-def offline(settings: Settings) -> Settings:
-    """Settings under which nobody beyond this machine is asked for anything, and nobody is waited for."""
-    nowhere = "http://" + ":".join(NOWHERE)
+class Servers(NamedTuple):
+    """Where all buckets are."""
+
+    http: str
+    """URL of one that speaks S3's protocol, and answers to others what can't be waited for."""
+    redis: int
+    """Port of a Redis server, or a closed one, on which everybody waits a little."""
+
+
+@pytest.fixture(scope="session")
+def servers(s3_process: S3Server) -> Iterator[Servers]:
+    """The servers of this machine, an S3 server with a bucket "pictures" among them."""
+    found = redis.find()
+    with nullcontext() if isinstance(found, Missing) else running(found) as server:
+        yield Servers(s3_process.endpoint, server.port if server else 1)
+
+
+def offline(settings: Settings, server: str) -> Settings:
+    """Settings under which nobody beyond this machine is asked for anything: all is asked of one server here."""
     return replace(
         settings,
         connect_timeout=0.2,
         read_timeout=1.0,
         preview_seconds=1.0,
-        storage_emulator_host=":".join(NOWHERE),
-        aws_sts_endpoint=nowhere,
-        google_sts_url=nowhere,
-        google_iam_credentials_url=nowhere,
-        azure_blob_url=nowhere + "/{account}",
-        azure_login_url=nowhere,
+        storage_emulator_host=server,
+        aws_sts_endpoint=server,
+        google_sts_url=server,
+        google_iam_credentials_url=server,
+        azure_blob_url=server + "/{account}",
+        azure_login_url=server,
     )
 
 
-def local(name: str, s3: str) -> Any:
+def local(name: str, servers: Servers) -> Any:
     """What stands in a field that says where a bucket is."""
-    host, port = NOWHERE
-    known = {"s3_endpoint": s3, "azure_endpoint": f"http://{host}:{port}/account", "host": host, "port": port}
-    return known.get(name, f"BlobEndpoint=http://{host}:{port}/account;AccountName=account;AccountKey=YS1rZXk=")
+    http = servers.http
+    values = {"s3_endpoint": http, "azure_endpoint": f"{http}/account", "host": HOST, "port": str(servers.redis)}
+    return values.get(name, f"BlobEndpoint={http}/account;AccountName=account;AccountKey=YS1rZXk=")
 
 
 def known(world: World, name: str, path: str) -> Any:
@@ -76,7 +95,7 @@ def known(world: World, name: str, path: str) -> Any:
 
 
 @st.composite
-def cases(draw: st.DrawFn, name: str, world: World, s3: str) -> Case:
+def cases(draw: st.DrawFn, name: str, world: World, servers: Servers) -> Case:
     """A request of this operation, valid or not."""
     operation = OPERATIONS[name]
     modes = [GenerationMode.POSITIVE, GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
@@ -93,7 +112,7 @@ def cases(draw: st.DrawFn, name: str, world: World, s3: str) -> Case:
     grounded(draw, world, path, case.body)
     if "/storages/" in path and isinstance(case.body, dict):
         properties = fields_of(name)
-        case.body.update({field: local(field, s3) for field in HOSTS if field in properties})
+        case.body.update({field: local(field, servers) for field in HOSTS if field in properties})
     return case
 
 

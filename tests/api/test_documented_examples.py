@@ -8,9 +8,10 @@ import pytest
 from shared.settings import Settings
 from tests.api.client import Api
 from tests.api.documented import document
-from tests.api.fuzzing import LISTS, known, local, offline
+from tests.api.fuzzing import LISTS, Servers, known, local, offline, servers
 from tests.api.world import make
 
+__all__ = ["servers"]
 EXAMPLES = {
     f"{method.upper()} {path}": operation["requestBody"]["content"]["application/json"]["example"]
     for path, operations in document()["paths"].items()
@@ -22,12 +23,12 @@ UNREACHABLE = {"non_field_errors"}
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return offline(settings)
+def settings(settings: Settings, servers: Servers) -> Settings:
+    return offline(settings, servers.http)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_taken(api: Api, name: str):
+def test_an_example_is_taken(api: Api, servers: Servers, name: str):
     world = make(api, "examples")
     method, template = name.split(" ")
     body = copy.deepcopy(EXAMPLES[name])
@@ -40,7 +41,7 @@ def test_an_example_is_taken(api: Api, name: str):
     if storage:
         kind = template.removeprefix("/api/storages/").removeprefix("export/").split("/")[0]
         hosts = next((hosts for store, hosts in HOSTS.items() if kind.startswith(store) and kind != "azure_spi"), ())
-        body |= {field: local(field, "http://127.0.0.1:1") for field in hosts}
+        body |= {field: local(field, servers) for field in hosts}
     answer = api.http.request(method, world.path(template), json=body)
     if storage and answer.status_code == 400:  # the fields are right, but the bucket is not there
         assert {*answer.json()["validation_errors"]} == UNREACHABLE, answer.text

@@ -25,10 +25,11 @@ from shared.settings import Settings
 from tests.api import documented
 from tests.api.client import TOKEN, Api
 from tests.api.conftest import Switch
-from tests.api.fuzzing import OPERATIONS, cases, offline
+from tests.api.fuzzing import OPERATIONS, Servers, cases, offline, servers
 from tests.api.world import World, make
 from tests.indexes import CheckedIndexes
 
+__all__ = ["servers"]
 EXAMPLES = int(os.environ.get("SLUICE_FUZZ", "0"))
 CHECKS = [
     not_a_server_error,
@@ -52,8 +53,8 @@ FUZZ = hypothesis_settings(
 class Worlds:
     """The server that is called, and a world for each operation that takes something away."""
 
-    def __init__(self, api: Api, url: str, s3: str) -> None:
-        self.api, self.url, self.s3 = api, url, s3
+    def __init__(self, api: Api, url: str, servers: Servers) -> None:
+        self.api, self.url, self.servers = api, url, servers
         self.made = 0
         self.session = requests.Session()
         self.session.trust_env = False
@@ -89,24 +90,29 @@ def elsewhere() -> Iterator[list[Any]]:
 
 @pytest.fixture(scope="module")
 def worlds(
-    switch: tuple[Switch, str], s3_process: S3Server, tmp_path_factory: pytest.TempPathFactory, elsewhere: list[Any]
+    switch: tuple[Switch, str],
+    s3_process: S3Server,
+    servers: Servers,
+    tmp_path_factory: pytest.TempPathFactory,
+    elsewhere: list[Any],
 ) -> Iterator[Worlds]:
     folder = tmp_path_factory.mktemp("fuzz")
     root = folder / "files"
     root.mkdir()
-    data = str(folder / "data")
     settings = Settings(
-        data_dir=data, token=TOKEN, local_files_document_root=str(root), local_files_serving_enabled=True
+        data_dir=str(folder / "data"),
+        token=TOKEN,
+        local_files_document_root=str(root),
+        local_files_serving_enabled=True,
     )
-    ctx = app.build(offline(settings), deliver)
+    ctx = app.build(offline(settings, servers.http), deliver)
     ctx.documents = CheckedIndexes(ctx.documents)
-    application = create_app(lambda: ctx)
     s3_process.reset(everything=True)
     s3_process.fill("pictures", 3, prefix="img/")
-    switch[0].app = application
+    switch[0].app = create_app(lambda: ctx)
     with documented.client(base_url=switch[1], headers={"Authorization": f"Token {TOKEN}"}) as client:
         api = Api(ctx, client)
-        worlds = Worlds(api, switch[1], s3_process.endpoint)
+        worlds = Worlds(api, switch[1], servers)
         yield worlds
         worlds.session.close()
         for other in api.others:
@@ -123,7 +129,7 @@ def test_an_operation_answers_as_documented(worlds: Worlds, name: str):
     seen = set()
 
     @FUZZ
-    @given(cases(name, world, worlds.s3))
+    @given(cases(name, world, worlds.servers))
     def check(case: Case) -> None:
         answer = worlds.session.request(**case.as_transport_kwargs(base_url=worlds.url), timeout=30)
         seen.add(answer.status_code)
