@@ -6,6 +6,7 @@ The same requests each time. `make fuzz` makes more, and others: SLUICE_FUZZ say
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from tests.indexes import CheckedIndexes
 
 __all__ = ["servers"]
 EXAMPLES = int(os.environ.get("SLUICE_FUZZ", "0"))
+HEADERS = {"Authorization": f"Token {TOKEN}"}
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -41,7 +43,7 @@ CHECKS = [
 ENDS = ("DELETE ", "POST /api/annotations/bulk-delete", "POST /api/token/rotate", "POST /api/token/blacklist")
 """What takes away something of its world."""
 FUZZ = hypothesis_settings(
-    max_examples=EXAMPLES or 6,
+    max_examples=EXAMPLES or 10,
     derandomize=not EXAMPLES,
     database=None,
     deadline=None,
@@ -53,12 +55,9 @@ FUZZ = hypothesis_settings(
 class Worlds:
     """The server that is called, and a world for each operation that takes something away."""
 
-    def __init__(self, api: Api, url: str, servers: Servers) -> None:
-        self.api, self.url, self.servers = api, url, servers
+    def __init__(self, api: Api, session: requests.Session, url: str, servers: Servers) -> None:
+        self.api, self.session, self.url, self.servers = api, session, url, servers
         self.made = 0
-        self.session = requests.Session()
-        self.session.trust_env = False
-        self.session.headers["Authorization"] = f"Token {TOKEN}"
         self.shared = self.new()
 
     def new(self) -> World:
@@ -110,14 +109,15 @@ def worlds(
     s3_process.reset(everything=True)
     s3_process.fill("pictures", 3, prefix="img/")
     switch[0].app = create_app(lambda: ctx)
-    with documented.client(base_url=switch[1], headers={"Authorization": f"Token {TOKEN}"}) as client:
+    with ExitStack() as ending:
+        ending.callback(app.close, ctx)
+        client = ending.enter_context(documented.client(base_url=switch[1], headers=HEADERS))
         api = Api(ctx, client)
-        worlds = Worlds(api, switch[1], servers)
-        yield worlds
-        worlds.session.close()
-        for other in api.others:
-            other.close()
-    app.close(ctx)
+        ending.callback(lambda: [other.close() for other in api.others])
+        session = ending.enter_context(requests.Session())
+        session.trust_env = False
+        session.headers.update(HEADERS)
+        yield Worlds(api, session, switch[1], servers)
     assert elsewhere == []
 
 

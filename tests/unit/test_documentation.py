@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 
 from functions.documentation import SECURITY, TAGS
-from tests.api.documented import METHODS, components, document, resolved
+from tests.api.documented import METHODS, components, document, faults, resolved
 
 OPEN = {"GET /health", "GET /api/version", "POST /api/token/refresh"}
 NO_STORE = {"GET /health", "GET /api/version"}
@@ -140,3 +141,33 @@ def test_every_reference_leads_somewhere():
         elif isinstance(node, list):
             pending += node
     assert found > 100
+
+
+ERROR = {"id": "1", "status_code": 404, "version": "1", "detail": "Not found.", "exc_info": None}
+WRONG = {
+    "a status that it has not": (httpx.Response(418), "status 418 is not documented"),
+    "no body": (httpx.Response(200), "the content type is None"),
+    "another field": (httpx.Response(404, json={**ERROR, "more": 1}), "'more' was unexpected"),
+    "a field too few": (
+        httpx.Response(404, json={name: ERROR[name] for name in ERROR if name != "id"}),
+        '"id" is a required property',
+    ),
+    "another type": (httpx.Response(404, json={**ERROR, "detail": 7}), 'is not of type "string"'),
+    "no header": (httpx.Response(503, json=ERROR), "the header Retry-After is missing"),
+    "a body too many": (httpx.Response(204, json={}), "there should be no body"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_answer_that_is_not_as_documented_is_seen(case: str):
+    answer, fault = WRONG[case]
+    method = "DELETE" if answer.status_code == 204 else "GET"
+    found = faults(method, "/api/tasks/7/", answer)
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+def test_an_answer_that_is_as_documented_passes():
+    assert faults("GET", "/api/tasks/7", httpx.Response(404, json=ERROR)) == []
+    assert faults("DELETE", "/api/tasks/7", httpx.Response(204)) == []
+    assert faults("GET", "/api/nothing", httpx.Response(418)) == []  # no operation
