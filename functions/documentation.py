@@ -4,6 +4,7 @@ What a route may answer with besides its success follows from what it takes: nob
 does not follow (a 403 for some bodies, an error with another body) stands in the route's `responses`.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -139,6 +140,7 @@ def _describe(operation: Operation, shapes: "Shapes") -> None:
     calls = set(_calls(dependant))
     said["security"] = [{name: []} for name in SECURITY] if authenticated in calls else []
     said["operationId"] = route.name
+    said["summary"] = re.split(r"[.;:](?:\s|$)", said["description"])[0].replace("\n", " ")
     for parameter in said.get("parameters", ()):
         parameter["schema"] = _of_parameter(parameter["schema"])
     if route.body:

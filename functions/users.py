@@ -53,7 +53,7 @@ def whoami(user: Caller) -> Json:
 
 @router.get("/current-user", response_model=UserOut)
 def get_current_user(user: Caller) -> Json:
-    """The same."""
+    """The user the token belongs to; the same as `whoami`."""
     return Json(user_shape(user))
 
 
@@ -71,7 +71,7 @@ def get_current_token(_user: Caller) -> Json:
 
 @router.post("/current-user/reset-token", status_code=201, response_model=LegacyToken)
 def reset_current_token(ctx: Ctx, user: Caller) -> Json:
-    """A new token for `Authorization: Token ...` in place of the one you had; the server's own stays good."""
+    """A new token that has no end, in place of the one you had; the server's own stays good."""
     return Json({"token": issuing.reset_legacy(ctx, user)}, 201)
 
 
