@@ -199,7 +199,7 @@ class Client:
 
     def targets(self, project: int) -> list[Storage]:
         """A project's export storages; none for a project that is not there."""
-        answer = self._call("GET", "/api/storages/export", params={"project": project}, expect=list)
+        answer = self.call("GET", "/api/storages/export", params={"project": project}, expect=list)
         return [Storage.of(item, item["type"]) for item in answer]
 
     def verify_target(self, storage: Storage) -> Iterator[Json]:
@@ -207,7 +207,7 @@ class Client:
         after: str | None = ""
         while after is not None:
             path = f"/api/storages/export/{storage.type}/{storage.id}/verify"
-            part = self._call("GET", path, params={"after": after})
+            part = self.call("GET", path, params={"after": after})
             yield part
             after = part["next"]
 

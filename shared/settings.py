@@ -162,6 +162,8 @@ class Settings:
     # Targets.
     export_max_attempts: int = 10
     """Times a changed annotation is tried to be written (1 s between, doubling to 10 min) before its target fails."""
+    export_look_again: float = 900.0
+    """Seconds after which a deleted object is looked for again: no invocation lives so long (`function_timeout`)."""
 
     # Webhooks.
     max_webhooks: int = 10

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench import measures
+from infra.bench import exporting, measures
 from infra.bench.s3_process import s3_server
 from shared import log
 
@@ -52,6 +52,31 @@ def main() -> None:
     for case in CASES:
         table.add_row(*_measure(case, divisor))
     Console(width=200).print(table)
+    Console(width=200).print(_targets(10_000 // divisor))
+
+
+def _targets(objects: int) -> Table:
+    """How fast targets are filled."""
+    table = Table(title="targets: a full sync, beside the same number of writes by the storage client alone")
+    for column in ("format", "objects", "objects/s", "CPU us/object", "peak MB", "bare PUT/s", "share of bare"):
+        table.add_column(column, justify="left" if column == "format" else "right")
+    table.add_column("no-op objects/s", justify="right")
+    for format in ("annotation", "task"):  # noqa: A001
+        with tempfile.TemporaryDirectory() as folder, s3_server() as s3:
+            bare = exporting.bare_writing(s3, objects)
+            figures = exporting.fill(s3, Path(folder), objects, format)
+        rate = objects / figures.seconds
+        table.add_row(
+            format,
+            f"{objects:,}",
+            f"{rate:,.0f}",
+            f"{figures.cpu_us:,.0f}",
+            f"{figures.peak_mb:,.0f}",
+            f"{bare:,.0f}",
+            f"{rate / bare:.0%}",
+            f"{objects / figures.again_seconds:,.0f}",
+        )
+    return table
 
 
 def _measure(case: Case, divisor: int) -> list[str]:

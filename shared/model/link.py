@@ -5,6 +5,7 @@ revision that only grows, so two writers can tell whose knowledge is newer.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,8 +48,8 @@ class Link:
     size: int = 0
     digest: str = ""
     """SHA-256 of the object."""
-    old_key: str = ""
-    """What another template or prefix called it, until that object is removed."""
+    old_keys: tuple[str, ...] = ()
+    """What other templates or prefixes called it, until those objects are removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +67,17 @@ class Due:
     """Of the message that wakes its writer; one with another number does nothing."""
     failures: int = 0
     reason: str = ""
+    again: bool = False
+    """The units were removed a while ago; whatever a late writer wrote since then is to be removed too."""
 
 
 class Want(NamedTuple):
-    """What the object of a unit should be now. `body` is None where there should be none."""
+    """What the object of a unit should be now. `body` makes its content, and is None where there should be none."""
 
     unit: int
     rev: int
     key: str
-    body: bytes | None
+    body: Callable[[], bytes] | None
 
 
 def link_id(storage_map: str, format: Format, unit: int) -> str:  # noqa: A002  the field's own name

@@ -121,7 +121,7 @@ class Scope:
         pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None
 
         def wants(key: str) -> bool:
-            if not key.startswith(prefix) or (folders and key.endswith("/")):
+            if not key.startswith(prefix) or (folders and key.endswith("/")) or f"{targets.OWN_FOLDER}/" in key:
                 return False
             if not recursive and "/" in key[len(prefix) :]:
                 return False

@@ -24,6 +24,7 @@ def encode_link(link: Link) -> dict[str, Any]:
 
 def _decode_link(id: str, data: Mapping[str, Any]) -> Link:  # noqa: A002  the field's own name
     about = {name: value for name, value in orjson.loads(data["about"]).items() if name in _LINK_ABOUT}
+    about["old_keys"] = tuple(about["old_keys"])
     return Link(id=id, **{name: data[name] for name in _LINK}, **about)
 
 

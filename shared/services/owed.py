@@ -37,14 +37,14 @@ class Desk:
         """For a message with an old ticket: who took the present one may have died before its message was queued."""
         self.enqueue(ctx, owed.id, owed.ticket, delay=max(0.0, owed.due - ctx.clock()))
 
-    def send(self, ctx: Context, writes: Sequence[Create]) -> None:
+    def send(self, ctx: Context, writes: Sequence[Create], *, delay: float = 0.0) -> None:
         """Queues the messages of what was committed. Harmless for what was not, or was sent already.
 
         Never fails: what has happened has happened, and the sweep sends what the queue does not take now.
         """
         for write in writes:
             try:
-                self.enqueue(ctx, write.ref.id, int(write.data["ticket"] or 1))  # type: ignore[arg-type]  # an integer
+                self.enqueue(ctx, write.ref.id, int(write.data["ticket"] or 1), delay=delay)  # type: ignore[arg-type]
             except SluiceError as error:
                 logger.warning("message waits for the sweep", action=f"{self.kind}.send", reason=str(error))
 

@@ -11,11 +11,12 @@ from shared.adapters.queues.inprocess import Delivery
 from shared.app import INDEXES
 from shared.services.context import QUEUES
 from tests.cloud_tasks import calling
+from tests.flows.target_desk import bucket, gcs, targets
 from tests.flows.webhook_desk import desk, receiver
 from tests.indexes import CheckedIndexes
 from tests.stack import Api
 
-__all__ = ["desk", "receiver"]
+__all__ = ["bucket", "desk", "gcs", "receiver", "targets"]
 TIMER = 0.2
 
 

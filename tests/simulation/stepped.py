@@ -1,12 +1,15 @@
-"""The ports of the simulated world: each call is a step, before which the scheduler decides who goes on."""
+"""The ports of the simulated world: each call is a step, before which the scheduler decides who goes on.
+
+What is done outside of actors (by the test itself) takes no step and meets no fault.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import CommitUnknownError
-from shared.ports import Check, Document, Message, MessageState, Query, Ref, Write
+from shared.errors import CommitUnknownError, StoreUnavailableError, VersionMismatchError, WriteUnknownError
+from shared.ports import Check, Document, Message, MessageState, Query, Ref, Stat, Write
 from tests.indexes import CheckedIndexes
 
 if TYPE_CHECKING:
@@ -49,7 +52,7 @@ class SteppedDocuments:
         self.world.step("commit " + ",".join(sorted({write.ref.collection for write in writes})))
         revisions = self.world.documents.commit(writes, checks)
         self.world.observe(writes)
-        if self.world.lose_next_answer:
+        if self.world.lose_next_answer and self.world.stepping:
             self.world.lose_next_answer = False
             raise CommitUnknownError
         self.world.step("committed")
@@ -87,14 +90,15 @@ class SteppedQueue:
 
 
 class SteppedObjects:
-    """The bucket, a step before each page."""
+    """The bucket, a step before each page and each other call; writes and deletions may fail, or lose their answer."""
 
     order = "bytes"
     seek = True
-    conditional = True
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.conditional = world.objects.conditional
+        self.keeps_metadata = world.objects.keeps_metadata
 
     def pages(self, prefix: str = "", after: str = "", *, recursive: bool = True) -> Iterator[list[Any]]:
         pages = self.world.objects.pages(prefix, after, recursive=recursive)
@@ -104,6 +108,44 @@ class SteppedObjects:
             if page is None:
                 return
             yield page
+
+    def stat(self, key: str) -> Stat:
+        self.world.step(f"stat {key}")
+        return self.world.objects.stat(key)
+
+    def write(self, key: str, body: bytes, *, expect: str | None = None, **about: Any) -> str:
+        self.world.step(f"write {key}")
+        fault = self._fault()
+        if fault == "unavailable":
+            raise StoreUnavailableError("the bucket is away")
+        try:
+            version = self.world.objects.write(key, body, expect=expect, **about)
+        except VersionMismatchError as error:
+            if fault == "answer lost":  # nobody can tell whose write is in the way
+                raise WriteUnknownError("perhaps it was written") from error
+            raise
+        if fault == "written, unavailable":
+            raise StoreUnavailableError("the answer was lost, and the next tries failed")
+        if fault == "answer lost" and expect is not None:
+            raise WriteUnknownError("perhaps it was written")
+        self.world.step(f"written {key}")
+        return version
+
+    def delete(self, key: str, *, expect: str | None = None) -> None:
+        self.world.step(f"delete {key}")
+        fault = self._fault()
+        if fault == "unavailable":
+            raise StoreUnavailableError("the bucket is away")
+        self.world.objects.delete(key, expect=expect)
+        if fault:
+            raise StoreUnavailableError("the answer was lost, and the next tries failed")
+        self.world.step(f"deleted {key}")
+
+    def _fault(self) -> str:
+        if not self.world.stepping:
+            return ""
+        fault, self.world.bucket_fault = self.world.bucket_fault, ""
+        return fault
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.world.objects, name)

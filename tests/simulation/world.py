@@ -75,6 +75,8 @@ class World:
     edited: bool = False
     problems: list[str] = field(default_factory=list)
     lose_next_answer: bool = False
+    bucket_fault: str = ""
+    """What happens to the next write or deletion of an object."""
     needed: frozenset[str] = frozenset()
     events: bool = False
     blob_mode: bool = True
@@ -126,6 +128,11 @@ class World:
         )
 
     # ---------------------------------------------------------------------------------------------- stepping
+
+    @property
+    def stepping(self) -> bool:
+        """Whether an actor is at work, and not the test itself."""
+        return greenlet.getcurrent() is not self.main
 
     def step(self, what: str) -> None:
         """Called before each port call: gives the turn back to the scheduler."""

@@ -67,58 +67,68 @@ def pay(ctx: Context, permit: Permit) -> None:
     if gate is None or storage is None:
         _forget(ctx, stored)
         return
-    left, reason, lasting = list(due.units), "", False
+    secrets: dict[str, str] = {}
+    look: list[Create] = []
     try:
-        store = ctx.open_store(storage.value)
-        outcomes = settle(Target(ctx, storage.value, gate.value.map, store), due.units)
-        failed = [outcome for outcome in outcomes if outcome.error is not None]
-        left = [outcome.unit for outcome in failed]
-        if failed and failed[0].error is not None:
-            reason, lasting = _told(ctx, storage.value, failed[0].error), all(_permanent(one.error) for one in failed)
+        secrets = ctx.vault.open(storage.value.secrets)
+        target = Target(ctx, storage.value, gate.value.map, ctx.open_store(storage.value), again=due.again)
+        outcomes = settle(target, due.units)
+        failed = {outcome.unit: outcome.error for outcome in outcomes if outcome.error is not None}
+        gone = [outcome.unit for outcome in outcomes if outcome.kind in {"deleted", "nothing"}]
+        if gone and target.deletes and not due.again:
+            look = [_second_look(ctx, due, gone)]
     except StoreError as error:
-        reason, lasting = _told(ctx, storage.value, error), error.permanent
-    if not left:
-        _forget(ctx, stored)
+        failed = dict.fromkeys(due.units, error)
+    if not failed:
+        _forget(ctx, stored, look)
         return
-    _put_off(ctx, stored, left, reason, lasting=lasting)
+    reason = masked(str(next(iter(failed.values()))), secrets)[:500]
+    _put_off(ctx, stored, list(failed), reason, look, lasting=all(error.permanent for error in failed.values()))
 
 
-def _permanent(error: StoreError | None) -> bool:
-    return error is not None and error.permanent
+def _second_look(ctx: Context, due: Due, gone: Sequence[int]) -> Create:
+    """No condition keeps a writer that came to a halt from making, later, the object of a unit that was deleted.
+
+    When all who began before are over, whatever they left is removed.
+    """
+    now = ctx.clock()
+    units, when = tuple(gone), now + ctx.settings.export_look_again
+    again = replace(due, id=ctx.new_id(), units=units, since=now, due=when, ticket=1, failures=0, reason="", again=True)
+    return ctx.dues.create(again.id, again)
 
 
-def _told(ctx: Context, storage: Storage, error: StoreError) -> str:
-    return masked(str(error), ctx.vault.open(storage.secrets))[:500]
-
-
-def _forget(ctx: Context, stored: Stored[Due]) -> None:
+def _forget(ctx: Context, stored: Stored[Due], look: Sequence[Create] = ()) -> None:
     try:
-        ctx.documents.commit([stored.delete])
+        ctx.documents.commit([stored.delete, *look])
     except (CommitRefusedError, CommitUnknownError):
-        return  # whoever else works on it comes to the same end
+        return  # whoever else works on it comes to the same end, or the sweep finds it
+    DESK.send(ctx, look, delay=ctx.settings.export_look_again)
 
 
-def _put_off(ctx: Context, stored: Stored[Due], left: Sequence[int], reason: str, *, lasting: bool) -> None:
+def _put_off(
+    ctx: Context, stored: Stored[Due], left: Sequence[int], reason: str, look: Sequence[Create], *, lasting: bool
+) -> None:
     """What is left is tried again later; after too many times the storage says that it failed, and a sync mends it."""
     due = stored.value
     failures = due.failures + 1
     if failures >= ctx.settings.export_max_attempts:
-        _give_up(ctx, stored, reason)
+        _give_up(ctx, stored, reason, look)
         return
     delay = pause(failures + (2 if lasting else 0))
     moved = replace(due, units=tuple(left), failures=failures, reason=reason)
     moved = replace(moved, ticket=due.ticket + 1, due=ctx.clock() + delay)
     try:
-        ctx.documents.commit([ctx.dues.update(stored, moved)])
+        ctx.documents.commit([ctx.dues.update(stored, moved), *look])
     except (CommitRefusedError, CommitUnknownError):
         return  # somebody else was faster, or the sweep finds it
+    DESK.send(ctx, look, delay=ctx.settings.export_look_again)
     logger.warning(
         "export put off", action="export.retry", storage=due.storage, units=len(left), seconds=delay, reason=reason
     )
     DESK.enqueue(ctx, due.id, moved.ticket, delay=delay)
 
 
-def _give_up(ctx: Context, stored: Stored[Due], reason: str) -> None:
+def _give_up(ctx: Context, stored: Stored[Due], reason: str, look: Sequence[Create]) -> None:
     """Nobody would see a due that was dropped, so a run is opened and failed: its reason stands on the storage."""
     due = stored.value
     logger.error("export given up", action="export.failed", storage=due.storage, units=len(due.units), reason=reason)
@@ -127,4 +137,4 @@ def _give_up(ctx: Context, stored: Stored[Due], reason: str) -> None:
         f"{reason}\nStart a sync once the cause is mended: it writes what is missing."
     )
     runs.fail_visibly(ctx, due.storage, text)
-    _forget(ctx, stored)
+    _forget(ctx, stored, look)

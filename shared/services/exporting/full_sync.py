@@ -22,6 +22,8 @@ from shared.services.secrets import masked
 from shared.services.walking import Walk
 
 MAX_ERRORS = 20
+PATIENCE = 3
+"""Times a chunk waits for a bucket that takes no object of it; then one of our own tells which of the two is bad."""
 MANIFEST_PAUSE = 2.0
 SLICE = 100
 """Units settled between two looks at the clock."""
@@ -73,8 +75,7 @@ class FullSync:
                 last = pending[target - 1].annotation
                 pending = pending[target:]
                 self._cut(UNITS + last, UNITS + last)
-            if self.ctx.out_of_time(self.deadline):
-                self.holding.commit(lease_until=0.0, crashes=0, tries=0)
+            if self.holding.chunk.after != chunk.after and self._stop():
                 return False
         return self._settle([step.unit for step in pending if step.unit])
 
@@ -95,8 +96,7 @@ class FullSync:
                 last = keys[target - 1]
                 listed = {key: listed[key] for key in keys[target:]}
                 self._cut(OBJECTS + last, OBJECTS + start_index(self.store.sort_key(last)))
-            if self.ctx.out_of_time(self.deadline):
-                self.holding.commit(lease_until=0.0, crashes=0, tries=0)
+            if self.holding.chunk.after != chunk.after and self._stop():
                 return False
         linked, wrong = self._compared(listed, place(self.holding.chunk.after), until)
         return self._settle(linked, wrong)
@@ -135,14 +135,22 @@ class FullSync:
 
     def _settle(self, numbers: list[int], wrong: frozenset[int] | None = None) -> bool:
         """Settles units, or audits them; False if time ran out before the last. Raises a fault of the whole bucket."""
+        advanced = False
         for at in range(0, len(numbers), SLICE):
-            if at and self.ctx.out_of_time(self.deadline):
-                self.holding.commit(lease_until=0.0, crashes=0, tries=0)
+            if advanced and self._stop():
                 return False
             part = numbers[at : at + SLICE]
             outcomes = settle(self._target, part) if wrong is None else audit(self._target, part, wrong)
             self._judge(outcomes)
             self._count(outcomes, first=wrong is None)
+            advanced = advanced or any(outcome.fresh for outcome in outcomes)
+        return True
+
+    def _stop(self) -> bool:
+        """Whether time is up; the chunk is given back then. Only who got further asks: no slice is too short."""
+        if not self.ctx.out_of_time(self.deadline):
+            return False
+        self.holding.commit(lease_until=0.0, crashes=0, tries=0)
         return True
 
     def _judge(self, outcomes: list[Outcome]) -> None:
@@ -151,10 +159,12 @@ class FullSync:
         tried = [outcome for outcome in outcomes if outcome.kind in {"written", "deleted", "failed"}]
         if not failed or len(failed) < len(tried):
             return
-        if all(isinstance(error, StoreUnavailableError) for error in failed):
+        away = all(isinstance(error, StoreUnavailableError) for error in failed)
+        if away and self.holding.chunk.tries < PATIENCE:
             raise failed[0]
         self.store.check()
-        if all(isinstance(error, AccessDeniedError) for error in failed):
+        if away or all(isinstance(error, AccessDeniedError) for error in failed):
+            # Where an object of ours can be written, those that can't are to blame.
             probe_target(self.store, units.prefix_of(self.storage), need_delete=False)
 
     def _count(self, outcomes: list[Outcome], *, first: bool) -> None:

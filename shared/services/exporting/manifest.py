@@ -42,3 +42,9 @@ def write(ctx: Context, storage: Storage, storage_map: str, store: ObjectStore, 
     content = {"parts": parts} if parts else {"objects": entries}
     body = orjson.dumps({**about, "total": total, **content})
     store.write(f"{folder}manifest.json", body, content_type=CONTENT_TYPE)
+    if storage.config.get("can_delete_objects"):
+        named = {f"{folder}manifest.json", *(part["key"] for part in parts)}
+        for page in store.pages(folder):
+            for info in page:
+                if info.key not in named:  # a part of a longer one
+                    store.delete(info.key)

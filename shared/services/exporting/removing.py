@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shared.errors import CommitRefusedError, CommitUnknownError, StoreError, VersionMismatchError
-from shared.model.link import Link
+from shared.model.link import Link, Want
 from shared.records.collection import Stored
 from shared.services.exporting.target import ATTEMPTS, Outcome, Target, Work
 
@@ -20,19 +20,18 @@ def remove(target: Target, work: Work) -> None:
         work.held = Stored(work.link, commit([target.ctx.links.update(before, work.link)])[0], before.ref)
     except (CommitRefusedError, CommitUnknownError):
         return
-    if target.deletes:
-        if link.key and not _delete(target, work, link.version):
-            return
-        if link.old_key:
-            target.store.delete(link.old_key)
-    after = replace(work.link, rev=rev, intent=0, gone=True, run=target.run, old_key="")
+    if target.deletes and not _delete_all(target, work, link.version):
+        return
+    after = replace(work.link, rev=rev, intent=0, gone=True, run=target.run, old_keys=())
     after = replace(after, version="" if target.deletes else after.version)
     try:
         commit([target.ctx.links.update(work.held, after)])
     except (CommitRefusedError, CommitUnknownError):
+        # Without conditions we may have removed an object that somebody had made since.
+        work.clobbered = not target.conditional_deletes
         return
     there = bool(link.rev or link.intent) and not (link.gone and not link.version)
-    work.outcome = Outcome(work.want.unit, "deleted" if there and target.deletes else "nothing")
+    work.outcome = Outcome(work.want.unit, "deleted" if there and target.deletes else "nothing", fresh=True)
 
 
 def _tombstone(target: Target, work: Work) -> None:
@@ -46,43 +45,50 @@ def _tombstone(target: Target, work: Work) -> None:
 
 
 def remove_again(target: Target, link: Stored[Link], work: Work) -> Outcome:
-    """A late writer may have written after the removal; whoever is told of it again removes again."""
-    if target.deletes and link.value.key and link.value.rev == work.want.rev:
-        work.link, work.held = link.value, link
-        try:
-            if stat := target.stat(link.value.key):
-                _delete(target, work, stat.version)
-        except StoreError as error:
-            return Outcome(work.want.unit, "failed", error)
+    """A late writer may have written after the removal; who looks again removes that. Raises `StoreError`."""
+    work.link, work.held = link.value, link
+    if target.deletes:
+        _delete_all(target, work, "")
     return Outcome(work.want.unit, "nothing")
 
 
-def _delete(target: Target, work: Work, expect: str) -> bool:
-    """Removes the object, whoever wrote it, unless somebody wrote the link meanwhile."""
+def _delete_all(target: Target, work: Work, version: str) -> bool:
+    """Removes the object, which has that version unless it is "", and those under former keys."""
+    link = work.link
+    return (not link.key or _delete(target, work, link.key, version)) and all(
+        _delete(target, work, key, "") for key in link.old_keys
+    )
+
+
+def _delete(target: Target, work: Work, key: str, expect: str) -> bool:
+    """Removes an object, whoever wrote it; False if somebody wrote the link meanwhile."""
     for _ in range(ATTEMPTS):
-        try:
-            target.store.delete(work.link.key, expect=target.expecting(expect))
-        except VersionMismatchError:
-            stat = target.stat(work.link.key)
+        if not expect:
+            stat = target.stat(key)
             if stat is None:
                 return True
             if not target.unmoved(work):
                 return False
             expect = stat.version
+        try:
+            target.store.delete(key, expect=target.expecting(expect))
+        except VersionMismatchError:
+            expect = ""
         else:
             return True
     return False
 
 
 def remove_old(target: Target, work: Work) -> None:
-    """The object under its former key goes, if that is allowed, after the new one is there."""
+    """The objects under former keys go, if that is allowed, after the new one is there."""
     stored = target.ctx.links.get(work.link.id)
-    if stored is None or stored.value.old_key != work.link.old_key:
+    if stored is None or stored.value.old_keys != work.link.old_keys:
         return
+    work.held = stored
     try:
-        if target.deletes:
-            target.store.delete(stored.value.old_key)
-        target.ctx.documents.commit([target.ctx.links.update(stored, replace(stored.value, old_key=""))])
+        if target.deletes and not all(_delete(target, work, key, "") for key in stored.value.old_keys):
+            return
+        target.ctx.documents.commit([target.ctx.links.update(stored, replace(stored.value, old_keys=()))])
     except StoreError as error:
         work.outcome = Outcome(work.want.unit, "failed", error)
     except (CommitRefusedError, CommitUnknownError):
@@ -91,12 +97,9 @@ def remove_old(target: Target, work: Work) -> None:
 
 def retire(target: Target, stored: Stored[Link]) -> None:
     """Forgets a link that other settings made; its object goes too, if that is allowed. Raises `StoreError`."""
-    link = stored.value
-    if target.deletes and link.key and not link.gone:
-        try:
-            target.store.delete(link.key, expect=target.expecting(link.version))
-        except VersionMismatchError:
-            return  # somebody is at it: the next sync sees
+    work = Work(Want(stored.value.unit, 0, "", None), stored, stored.value, stored)
+    if target.deletes and not _delete_all(target, work, stored.value.version):
+        return  # somebody is at it: the next sync sees
     try:
         target.ctx.documents.commit([stored.delete])
     except (CommitRefusedError, CommitUnknownError):

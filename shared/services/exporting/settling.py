@@ -53,11 +53,13 @@ def _settle_batch(target: Target, numbers: Sequence[int], wrong: frozenset[int] 
         want, link = wants[number], stored.value if stored else None
         well = link is not None and _well(link, want)
         force = wrong is not None and well and number in wrong
-        if link is not None and well and not force:
+        if want.body is None and target.again:
+            alone[number] = False
+        elif link is not None and well and not force:
             done[number] = Outcome(number, _known(target, link))
         elif wrong is not None and want.body is not None and not force:
             done[number] = Outcome(number, "unchanged")
-        elif want.body is None or (link is not None and link.old_key):
+        elif want.body is None or (link is not None and link.old_keys):
             alone[number] = force
         else:
             works.append(Work.begin(target, want, stored))
@@ -79,11 +81,11 @@ def _settle_one(target: Target, number: int, *, force: bool) -> Outcome:
         stored = target.ctx.links.get(target.link_id(number))
         want = units.wants(target.ctx, target.storage, [number])[number]
         work = Work.begin(target, want, stored)
-        if stored is not None and _well(stored.value, want) and not force:
-            if want.body is None:
-                return remove_again(target, stored, work)
-            return Outcome(number, _known(target, stored.value))
         try:
+            if stored is not None and _well(stored.value, want) and not force:
+                if want.body is None:
+                    return remove_again(target, stored, work)
+                return Outcome(number, _known(target, stored.value))
             if want.body is None:
                 remove(target, work)
             elif intend(target, [work]):
@@ -101,7 +103,7 @@ def _well(link: Link, want: Want) -> bool:
     """Whether the link says that the object is as it should be, or that somebody knows of a newer state."""
     if link.rev > want.rev:
         return True
-    settled = link.rev == want.rev and not link.old_key
+    settled = link.rev == want.rev and not link.intent and not link.old_keys
     return settled and (link.gone if want.body is None else not link.gone and link.key == want.key)
 
 

@@ -25,21 +25,36 @@ class Outcome:
     unit: int
     kind: Kind
     error: StoreError | None = None
+    fresh: bool = False
+    """Written or removed by this very call."""
 
 
 class Target:
-    """One export storage and its open bucket. `run`: the full sync that works on it, "" for an event."""
+    """One export storage and its open bucket. `run`: the full sync that works on it, "" for an event.
 
-    def __init__(self, ctx: Context, storage: Storage, storage_map: str, store: ObjectStore, *, run: str = "") -> None:
+    `again`: what is gone already is looked for once more.
+    """
+
+    def __init__(
+        self,
+        ctx: Context,
+        storage: Storage,
+        storage_map: str,
+        store: ObjectStore,
+        *,
+        run: str = "",
+        again: bool = False,
+    ) -> None:
         self.ctx = ctx
         self.storage = storage
         self.map = storage_map
         self.store = store
         self.run = run
+        self.again = again
         self.format = units.format_of(storage)
         self.deletes = bool(storage.config.get("can_delete_objects"))
         self.conditional = store.conditional and storage.config.get(CONDITIONAL) is not False
-        self._conditional_deletes = store.conditional and storage.config.get(CONDITIONAL_DELETES) is not False
+        self.conditional_deletes = store.conditional and storage.config.get(CONDITIONAL_DELETES) is not False
 
     def link_id(self, unit: int) -> str:
         """Id of a unit's link."""
@@ -68,7 +83,7 @@ class Target:
 
     def expecting(self, version: str | None) -> str | None:
         """What a delete may expect of this bucket."""
-        return version or None if self._conditional_deletes else None
+        return version or None if self.conditional_deletes else None
 
     def unmoved(self, work: "Work") -> bool:
         """Whether nobody wrote the link since our intent."""
@@ -111,8 +126,9 @@ class Work:
         if want.body is None:
             return cls(want, before, link)
         if link.key != want.key:
-            old = link.key if link.rev and not link.gone else link.old_key
-            link = replace(link, key=want.key, order=blank.order, version="", old_key=old)
+            perhaps = {link.key} if link.intent or link.version else set()
+            old = tuple(sorted({*link.old_keys, *perhaps} - {want.key}))
+            link = replace(link, key=want.key, order=blank.order, version="", old_keys=old)
         if link.intent != want.rev:
             link = replace(link, intent=want.rev, since=blank.since)
         return cls(want, before, link)

@@ -1,15 +1,14 @@
 """What the objects of a target should be now: read from annotations and tasks, never from messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from shared.model.annotation import Annotation
 from shared.model.export_body import annotation_body, task_body
 from shared.model.link import GONE, Want
-from shared.model.project import Project
 from shared.model.storage import Storage
 from shared.model.targets import Format, object_name
 from shared.model.user import User
-from shared.ports import Document
 from shared.records.annotations import annotation_ids
 from shared.services import tasks
 from shared.services.context import Context
@@ -52,7 +51,7 @@ def _of_annotations(ctx: Context, storage: Storage, units: Sequence[int]) -> dic
         if annotation is None or task is None or project is None:
             made[unit] = Want(unit, GONE, "", None)
             continue
-        body = annotation_body(annotation, annotation.task, task.data, project.value, people, now)
+        body = partial(annotation_body, annotation, annotation.task, task.data, project.value, people, now)
         key = _key(storage, annotation.task, annotation, annotation.created_at)
         made[unit] = Want(unit, annotation.version, key, body)
     return made
@@ -74,17 +73,10 @@ def _of_tasks(ctx: Context, storage: Storage, units: Sequence[int]) -> dict[int,
             made[unit] = Want(unit, GONE, "", None)
             continue
         key = _key(storage, unit, None, task.data["created_at"])
-        body = _task_body(unit, task, parts[task.ref.id].annotations, project.value, people)
+        made_of = unit, task.data, parts[task.ref.id].annotations, project.value, people
+        body = partial(task_body, *made_of) if annotation_ids(task) else None
         made[unit] = Want(unit, (task.data.get("edits") or 0) + 1, key, body)
     return made
-
-
-def _task_body(
-    unit: int, task: Document, annotations: list[Annotation], project: Project, people: Mapping[int, User]
-) -> bytes | None:
-    if not annotation_ids(task):
-        return None
-    return task_body(unit, task.data, annotations, project, people)
 
 
 def _key(storage: Storage, task: int, annotation: Annotation | None, created_at: float) -> str:

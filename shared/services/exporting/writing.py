@@ -57,14 +57,15 @@ def put(target: Target, work: Work) -> None:
     wrote it, nobody who knows more wrote that object, since they would have written the link before: it is replaced.
     """
     assert work.want.body is not None  # noqa: S101
+    body = work.want.body()
     key, expect = work.want.key, work.link.version
-    work.size, work.digest = len(work.want.body), hashlib.sha256(work.want.body).hexdigest()
+    work.size, work.digest = len(body), hashlib.sha256(body).hexdigest()
     metadata = {REVISION: str(work.want.rev), DIGEST: work.digest} if target.store.keeps_metadata else {}
     for _ in range(ATTEMPTS):
         try:
             work.version = target.store.write(
                 key,
-                work.want.body,
+                body,
                 content_type=CONTENT_TYPE,
                 expect=expect if target.conditional else None,
                 metadata=metadata,
@@ -113,26 +114,24 @@ def record(target: Target, works: Sequence[Work]) -> None:
             _overtaken(target, works[0])
         return
     for work in works:
-        if work.link.old_key:
+        if work.link.old_keys:
             remove_old(target, work)
-        work.outcome = work.outcome or Outcome(work.want.unit, "written")
+        work.outcome = work.outcome or Outcome(work.want.unit, "written", fresh=True)
 
 
 def _overtaken(target: Target, work: Work) -> None:
     """Somebody wrote the link while we wrote the object. Nothing of ours may stay that should not be there."""
     found = target.ctx.links.get(work.link.id)
     if found is None:
+        _take_back(target, work)  # other settings are in force, or the target is gone
         return
     link, rev = found.value, work.want.rev
     # Without conditions our object may have replaced a newer one: it is written once more, as it is by now.
     work.clobbered = not target.conditional
     if link.rev == rev and link.version == work.version and not link.intent:
         work.outcome = Outcome(work.want.unit, "written")  # by our own commit, or by one that says the same
-    elif link.gone and link.rev > rev and target.deletes:
-        try:
-            target.store.delete(work.want.key, expect=target.expecting(work.version))
-        except VersionMismatchError:
-            return
+    elif link.gone or link.key != work.want.key:
+        _take_back(target, work)
     elif link.rev == rev and link.key == work.want.key and link.version == work.expected:
         # The same state, written twice at once, and ours was the later.
         try:
@@ -140,3 +139,14 @@ def _overtaken(target: Target, work: Work) -> None:
         except (CommitRefusedError, CommitUnknownError):
             return
         work.outcome = Outcome(work.want.unit, "written")
+
+
+def _take_back(target: Target, work: Work) -> None:
+    """Removes what we wrote where nothing should be by now, unless somebody replaced it."""
+    gate = target.ctx.gates.get(target.storage.id)
+    if not target.deletes or gate is None or gate.value.map != target.map:
+        return  # what lies there stays
+    try:
+        target.store.delete(work.want.key, expect=target.expecting(work.version))
+    except VersionMismatchError:
+        return
