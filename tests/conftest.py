@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import io
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,11 @@ from shared.log import logger
 from tests.emulators import firestore_emulator, new_firestore, pubsub_emulator
 
 __all__ = ["firestore_emulator", "new_firestore", "pubsub_emulator"]
+
+
+def pytest_configure() -> None:
+    """Nobody asks the machine for the identity of a cloud: it has none, and some ask again and again."""
+    os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "NO_GCE_CHECK": "true"}
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -22,6 +22,7 @@ from shared.services.secrets import masked
 from shared.services.walking import Walk
 
 MAX_ERRORS = 20
+AUDITED = "/audit"
 PATIENCE = 3
 """Times a chunk waits for a bucket that takes no object of it; then one of our own tells which of the two is bad."""
 MANIFEST_PAUSE = 2.0
@@ -40,7 +41,10 @@ class FullSync:
         self.deadline = deadline
         self.store: ObjectStore = walk.store
         self.run_id = holding.gate.value.run
-        self._target = Target(ctx, storage, holding.gate.value.map, self.store, run=self.run_id)
+        audits = holding.chunk.after[:1] == OBJECTS
+        # What an audit wrote is told apart: a unit's own phase, coming later, must not count it as its own.
+        run = f"{self.run_id}{AUDITED}" if audits else self.run_id
+        self._target = Target(ctx, storage, holding.gate.value.map, self.store, run=run)
         self._counts = Counts()
         self._errors: list[str] = []
 
@@ -110,7 +114,7 @@ class FullSync:
             if link.format != self._target.format:
                 retire(self._target, stored)
                 continue
-            if link.run == self.run_id or not link.rev:
+            if link.run in {self.run_id, self._target.run} or not link.rev:
                 continue
             linked.append(link.unit)
             there = listed.get(link.key)
