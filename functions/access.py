@@ -20,8 +20,12 @@ from shared.model.storage import Storage
 from shared.model.user import User
 from shared.model.webhook import Webhook
 from shared.ports import Document
-from shared.services import annotating, predicting, projects, registration, tasks, users, webhooks
+from shared.services import projects
+from shared.services.accounts import users
 from shared.services.context import Context
+from shared.services.labelling import annotating, predicting, tasks
+from shared.services.storages import registration
+from shared.services.webhooks import webhooks
 
 
 class TaskOfProject(NamedTuple):

@@ -17,8 +17,10 @@ from shared.errors import InvalidInputError
 from shared.model.annotation import Annotation
 from shared.model.selection import Selection
 from shared.model.user import User
-from shared.services import annotating, connecting, selecting, tasks, users
+from shared.services.accounts import users
 from shared.services.context import Context
+from shared.services.labelling import annotating, selecting, tasks
+from shared.services.storages import connecting
 
 router = APIRouter(prefix="/api", tags=["Annotations"], route_class=Route)
 MAX_BULK = 1000

@@ -22,9 +22,9 @@ from functions import (
 )
 from shared import __version__
 from shared.services.context import Context
+from shared.services.labelling.selecting import SelectedPages
+from shared.services.labelling.tasks import TaskPages
 from shared.services.paging import Pages
-from shared.services.selecting import SelectedPages
-from shared.services.tasks import TaskPages
 
 DESCRIPTION = """Connects buckets to data-labelling projects. Works with Label Studio's SDK.
 

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from functions import webhook_payloads
 from functions.queued import handler, owed, serve
 from shared.model.owed import Permit
-from shared.services import delivering
 from shared.services.context import Context
+from shared.services.webhooks import delivering
 
 
 def deliver(ctx: Context, permit: Permit) -> None:

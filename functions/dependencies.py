@@ -6,9 +6,10 @@ from fastapi import Depends, Request
 
 from shared.errors import AuthenticationError
 from shared.model.user import User
-from shared.services import paging, selecting, tasks
+from shared.services import paging
+from shared.services.accounts.tokens import user_of, user_of_access, user_of_legacy
 from shared.services.context import Context
-from shared.services.tokens import user_of, user_of_access, user_of_legacy
+from shared.services.labelling import selecting, tasks
 
 
 def context(request: Request) -> Context:

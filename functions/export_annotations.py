@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.queued import handler, owed, serve
-from shared.services.exporting import dues
+from shared.services.exports import dues
 
 handle = handler("export_annotations", owed, dues.pay)
 

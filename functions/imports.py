@@ -12,7 +12,7 @@ from functions.routes import Route, request_body
 from functions.schemas_imports import ImportedPredictionsOut, ImportIn, ImportOut, PredictionsIn, UploadOut
 from shared.errors import InvalidInputError
 from shared.model.times import moment
-from shared.services import adding, predicting
+from shared.services.labelling import adding, predicting
 
 router = APIRouter(prefix="/api/projects/{id}", tags=["Import"], route_class=Route)
 FALSE = frozenset({"0", "false", "no", "off"})

@@ -15,8 +15,8 @@ from functions.task_shapes import prediction_shape
 from shared.errors import InvalidInputError, NotFoundError
 from shared.model.user import User
 from shared.ports import Document
-from shared.services import predicting, tasks
 from shared.services.context import Context
+from shared.services.labelling import predicting, tasks
 
 router = APIRouter(prefix="/api/predictions", tags=["Predictions"], route_class=Route)
 

@@ -28,7 +28,8 @@ from functions.schemas_projects import (
 )
 from shared.model.project import Project
 from shared.model.user import User
-from shared.services import project_lists, projects, users
+from shared.services import project_lists, projects
+from shared.services.accounts import users
 from shared.services.context import Context
 from shared.services.projects import COUNTERS
 

@@ -7,8 +7,8 @@ from shared.model.fields import DIRECTIONS, Direction
 from shared.model.provider import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
-from shared.services.previewing import Preview
-from shared.services.views import StorageInfo
+from shared.services.storages.previewing import Preview
+from shared.services.storages.views import StorageInfo
 
 _INFO = ("last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta")
 _ABOUT = ("title", "description", "created_at")

@@ -31,10 +31,11 @@ from shared.model.fields import DIRECTIONS, Direction
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
 from shared.model.storage import Storage
-from shared.services import connecting, editing, previewing, registration, status
 from shared.services.context import Context
-from shared.services.exporting import verifying
-from shared.services.views import storage_info
+from shared.services.exports import verifying
+from shared.services.storages import connecting, editing, previewing, registration
+from shared.services.storages.views import storage_info
+from shared.services.sync import status
 
 router = APIRouter(prefix="/api/storages", route_class=Route)
 Project = Annotated[Number, Query(description="Id of the project.")]

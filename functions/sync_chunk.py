@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from functions.queued import fields, handler, serve
 from shared.model.run import Permit
-from shared.services import syncing
+from shared.services.sync import syncing
 
 
 def parse(body: bytes) -> Permit | None:

@@ -11,7 +11,7 @@ from shared.model.task import UNDEFINED, named_data
 from shared.model.times import ago, moment
 from shared.model.user import User
 from shared.ports import Document
-from shared.services.tasks import Parts
+from shared.services.labelling.tasks import Parts
 
 People = Mapping[int, User]
 """Who is known by name, by number."""

@@ -18,8 +18,10 @@ from shared.model.project import Project
 from shared.model.selection import parse
 from shared.model.user import User
 from shared.ports import Document
-from shared.services import adding, connecting, task_edits, tasks, users
+from shared.services.accounts import users
 from shared.services.context import Context
+from shared.services.labelling import adding, task_edits, tasks
+from shared.services.storages import connecting
 
 router = APIRouter(prefix="/api", tags=["Tasks"], route_class=Route)
 NO_PROJECT = {"model": ErrorBody | Detail, "description": "No such project or page; without a project, `detail` alone."}

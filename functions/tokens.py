@@ -14,9 +14,9 @@ from functions.schemas_accounts import Access, Refresh, RefreshIn, TokenIn, Toke
 from shared.errors import ForbiddenError, InvalidInputError
 from shared.model.times import moment
 from shared.model.user import User
-from shared.services import issuing, tokens, users
+from shared.services.accounts import issuing, tokens, users
+from shared.services.accounts.issuing import Issued
 from shared.services.context import Context
-from shared.services.issuing import Issued
 
 router = APIRouter(prefix="/api/token", tags=["Tokens"], route_class=Route)
 ORDER = ("created_at", "expires_at")

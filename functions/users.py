@@ -14,7 +14,7 @@ from functions.schemas import Detail
 from functions.schemas_accounts import LegacyToken, UserEdit, UserIn, UserOut
 from shared.model.times import moment
 from shared.model.user import User
-from shared.services import issuing, users
+from shared.services.accounts import issuing, users
 
 router = APIRouter(prefix="/api", tags=["Users"], route_class=Route)
 ORDER = ("id", "email", "username", "first_name", "last_name", "date_joined")

@@ -16,7 +16,7 @@ from shared.ports import Document
 from shared.records import tasks
 from shared.services import projects
 from shared.services.context import Context
-from shared.services.delivering import Payload
+from shared.services.webhooks.delivering import Payload
 
 SLICE = 25
 """Tasks read at once: each may be as large as a document can be."""

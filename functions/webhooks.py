@@ -14,9 +14,9 @@ from functions.schemas_webhooks import WebhookAction, WebhookEdit, WebhookIn, We
 from shared.errors import CredentialsError, InvalidInputError
 from shared.model.times import moment
 from shared.model.webhook import ACTIONS, Webhook
-from shared.services import webhooks
 from shared.services.context import Context
 from shared.services.secrets import MASK
+from shared.services.webhooks import webhooks
 
 router = APIRouter(prefix="/api/webhooks", tags=["Webhooks"], route_class=Route)
 OF_ALL = "isnull"

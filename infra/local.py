@@ -22,8 +22,9 @@ from functions.app import create_app
 from functions.runtime import deliver
 from shared import app, log
 from shared.ports import DocumentStore, TaskQueue
-from shared.services import recovery, tokens
+from shared.services.accounts import tokens
 from shared.services.context import Context
+from shared.services.sync import recovery
 from shared.settings import Settings
 
 SWEEP_INTERVAL = 10.0

@@ -12,7 +12,7 @@ from shared.adapters.queues.inprocess import Delivery, InProcessQueue
 from shared.adapters.receivers import HttpReceivers
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
-from shared.services import tokens
+from shared.services.accounts import tokens
 from shared.services.context import (
     QUEUE_EVENTS,
     QUEUE_EXPORTS,
@@ -22,8 +22,8 @@ from shared.services.context import (
     QUEUES,
     Context,
 )
-from shared.services.holding import HeartbeatThread
 from shared.services.secrets import Vault
+from shared.services.sync.holding import HeartbeatThread
 from shared.settings import PRIVATE_MARK, Settings
 
 INDEXES = Path(__file__).resolve().parent.parent / "infra" / "firestore.indexes.json"

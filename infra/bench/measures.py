@@ -16,7 +16,10 @@ from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.s3 import S3Objects
 from shared.model.providers import S3
-from shared.services import projects, registration, runs, users
+from shared.services import projects
+from shared.services.accounts import users
+from shared.services.storages import registration
+from shared.services.sync import runs
 
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret"}
 BUCKET = "bench"

@@ -11,7 +11,7 @@ import httpx
 
 from infra.client import Client, is_loopback
 from shared import log
-from shared.services.tokens import TOKEN_FILE
+from shared.services.accounts.tokens import TOKEN_FILE
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 DEFAULT_DATA_DIR = Path(".sluice")

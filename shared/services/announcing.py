@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from shared.ports import Create, Write
 from shared.records import annotations, tasks
-from shared.services import outbox
 from shared.services.context import Context
-from shared.services.exporting import dues
+from shared.services.exports import dues
+from shared.services.webhooks import outbox
 
 
 class News(NamedTuple):

@@ -13,10 +13,10 @@ from shared.ports import Delete, Write
 from shared.records import annotations
 from shared.records.collection import Stored
 from shared.records.storages import next_id
-from shared.services import outbox
 from shared.services.context import Context
-from shared.services.registration import gone_writes
+from shared.services.storages.registration import gone_writes
 from shared.services.trash import trash_of_gates
+from shared.services.webhooks import outbox
 
 RETRIES = 20
 MAX_ANNOTATORS = 1000

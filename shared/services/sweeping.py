@@ -6,10 +6,13 @@ Order matters: enqueue what is owed, finalise what can be, wake what lies unowne
 from shared.errors import SluiceError
 from shared.log import logger
 from shared.ports import Delete
-from shared.services import hints, idempotency, issuing, lanes, outbox, status
+from shared.services import idempotency
+from shared.services.accounts import issuing
 from shared.services.context import Context
-from shared.services.exporting import dues
+from shared.services.exports import dues
+from shared.services.sync import hints, lanes, status
 from shared.services.trash import collect_trash
+from shared.services.webhooks import outbox
 
 MAX_RUNS = 200
 MAX_WAKES = 200

@@ -9,7 +9,7 @@ import httpx
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.user import Role
 from shared.ports import Query
-from shared.services import issuing, users
+from shared.services.accounts import issuing, users
 from shared.services.context import Context
 from tests.api.documented import client
 

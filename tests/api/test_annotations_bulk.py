@@ -7,8 +7,8 @@ import pytest
 from shared.model.webhook import Webhook
 from shared.ports import Document, Query
 from shared.services.announcing import News
-from shared.services.task_batches import commit_many
-from shared.services.task_commits import Change
+from shared.services.labelling.task_batches import commit_many
+from shared.services.labelling.task_commits import Change
 from tests.api.client import Api
 from tests.labelling import assert_consistent, faults
 

@@ -19,7 +19,7 @@ from shared.model.fields import DIRECTIONS
 from shared.model.providers import PROVIDERS
 from shared.ports import Query
 from shared.records.collection import Collection
-from shared.services import jwts
+from shared.services.accounts import jwts
 from tests.api.client import Api
 from tests.api.world import CANARY, RECEIVER, World, make
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.services import annotating
+from shared.services.labelling import annotating
 from tests.api.client import Api
 from tests.labelling import assert_consistent, faults
 from tests.stack import OVER

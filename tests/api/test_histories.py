@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidInputError, NotFoundError, SluiceError
-from shared.services import adding, annotating, predicting, task_edits
+from shared.services.labelling import adding, annotating, predicting, task_edits
 from tests.api.client import Api
 from tests.labelling import Fault, all_of, assert_consistent, faults
 

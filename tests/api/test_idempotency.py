@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import CommitRefusedError, CommitUnknownError
-from shared.services import idempotency, runs
+from shared.services import idempotency
 from shared.services.sweeping import sweep
+from shared.services.sync import runs
 from shared.settings import Settings
 from tests.api.client import Api
 

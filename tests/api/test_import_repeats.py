@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared.services import adding, sweeping
+from shared.services import sweeping
+from shared.services.labelling import adding
 from tests.api.client import Api
 from tests.labelling import assert_consistent, faults
 

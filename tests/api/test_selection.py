@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.app import create_app
-from shared.services import selecting
+from shared.services.labelling import selecting
 from tests.api.client import Api
 from tests.api.conftest import Switch
 

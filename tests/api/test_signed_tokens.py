@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from shared.errors import AuthenticationError
-from shared.services import issuing, jwts, tokens, users
+from shared.services.accounts import issuing, jwts, tokens, users
 from shared.services.secrets import Vault
 from shared.settings import Settings
 from tests.api.client import TOKEN, Api

@@ -10,8 +10,9 @@ from infra.bench.s3_process import S3Server
 from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.providers import PROVIDERS
 from shared.model.run import Permit
-from shared.services import editing, registration, users
-from shared.services.syncing import run_permit
+from shared.services.accounts import users
+from shared.services.storages import editing, registration
+from shared.services.sync.syncing import run_permit
 from shared.services.trash import collect_trash
 from tests.api.client import Api
 
@@ -68,7 +69,7 @@ def test_an_edit_of_the_shape_ends_the_run_and_starts_another(api: Api, s3: S3Se
 def test_if_nobody_starts_another_the_storage_says_what_happened(api: Api, s3: S3Server, monkeypatch):
     storage = api.s3(api.project(), s3.endpoint)
     sync(api, storage)
-    monkeypatch.setattr("shared.services.runs.start_run", lambda *_: "")
+    monkeypatch.setattr("shared.services.sync.runs.start_run", lambda *_: "")
     after = edit(api, storage, prefix="rows")
     assert (after["status"], after["traceback"], after["prefix"]) == ("failed", editing.EDITED, "rows")
 

@@ -8,7 +8,7 @@ from functions import sweep
 from infra.bench.s3_process import S3Server
 from shared.errors import QueueUnavailableError
 from shared.ports import Message
-from shared.services import registration
+from shared.services.storages import registration
 from tests.api.client import Api, words
 
 S3_KEYS = words(

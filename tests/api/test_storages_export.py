@@ -11,7 +11,7 @@ from infra.bench.s3_process import S3Server
 from shared.errors import QueueUnavailableError
 from shared.model.providers import PROVIDERS
 from shared.ports import Message
-from shared.services import editing, registration
+from shared.services.storages import editing, registration
 from tests.api.client import Api
 
 EXPORT = "/api/storages/export/localfiles"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.ports import Ref
-from shared.services import task_edits
+from shared.services.labelling import task_edits
 from tests.api.client import Api
 from tests.api.test_import_tasks import DEEP, NEW
 from tests.labelling import assert_consistent, faults

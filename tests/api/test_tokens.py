@@ -12,7 +12,7 @@ import pytest
 
 from functions.sweep import handle
 from shared.ports import Check, DocumentStore, Write
-from shared.services import issuing
+from shared.services.accounts import issuing
 from tests.api.client import Api
 
 UNKNOWN = "Token is not known, or revoked already."

@@ -9,8 +9,9 @@ from shared.model.run import Gate
 from shared.model.user import User
 from shared.ports import Write
 from shared.records.storages import next_id
-from shared.services import connecting, issuing, users
-from shared.services.registration import root_chunk
+from shared.services.accounts import issuing, users
+from shared.services.storages import connecting
+from shared.services.storages.registration import root_chunk
 from tests.api.client import Api
 
 RECEIVER = "http://127.0.0.1:9/CANARY"

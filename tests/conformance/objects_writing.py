@@ -8,7 +8,7 @@ import pytest
 
 from shared.errors import ObjectNotFoundError, StoreError, VersionMismatchError, WriteUnknownError
 from shared.ports import ObjectStore
-from shared.services.probing import ProbeResult, probe_target
+from shared.services.storages.probing import ProbeResult, probe_target
 from tests.conformance.objects_place import Place, keys_of, listed
 from tests.cutting_proxy import CuttingProxy, cutting_proxy
 

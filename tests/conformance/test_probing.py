@@ -15,7 +15,7 @@ from shared.errors import (
     StoreUnavailableError,
     StoreUnreachableError,
 )
-from shared.services.probing import PROBE, probe_target
+from shared.services.storages.probing import PROBE, probe_target
 from tests.cutting_proxy import cutting_proxy
 
 Connect = Callable[..., S3Objects]

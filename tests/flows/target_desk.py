@@ -12,8 +12,12 @@ from infra.local import local_settings
 from shared import app
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.providers import S3
-from shared.services import adding, annotating, editing, projects, registration, runs, sweeping, users, views
+from shared.services import projects, sweeping
+from shared.services.accounts import users
 from shared.services.context import QUEUES
+from shared.services.labelling import adding, annotating
+from shared.services.storages import editing, registration, views
+from shared.services.sync import runs
 
 RESULT = [{"from_name": "ch", "to_name": "img", "type": "choices", "value": {"choices": ["cat"]}}]
 CONFIG = '<View><Image name="image" value="$image"/></View>'

@@ -7,7 +7,10 @@ from infra.counting import CountingDocuments
 from infra.local import local_settings
 from shared import app
 from shared.model.providers import S3
-from shared.services import projects, registration, runs, users, views
+from shared.services import projects
+from shared.services.accounts import users
+from shared.services.storages import registration, views
+from shared.services.sync import runs
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from shared.errors import CommitRefusedError
 from shared.model.annotation import Annotation
 from shared.ports import Delete, Query, Update
-from shared.services import annotating, sweeping
+from shared.services import sweeping
+from shared.services.labelling import annotating
 from tests.labelling import assert_consistent, faults
 
 

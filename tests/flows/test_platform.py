@@ -8,9 +8,12 @@ from infra.local import local_settings
 from shared import app
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.providers import LOCAL_FILES
-from shared.services import projects, registration, runs, status, users
+from shared.services import projects
+from shared.services.accounts import users
 from shared.services.context import QUEUES
-from shared.services.status import MAX_DISPATCHES
+from shared.services.storages import registration
+from shared.services.sync import runs, status
+from shared.services.sync.status import MAX_DISPATCHES
 
 
 @pytest.fixture

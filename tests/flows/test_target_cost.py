@@ -3,7 +3,7 @@
 import pytest
 
 from shared.model.providers import GCS
-from shared.services import registration
+from shared.services.storages import registration
 from tests.flows.target_desk import requests
 
 OBJECTS = 2_500

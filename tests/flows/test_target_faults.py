@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.model.owed import pause
-from shared.services import runs
+from shared.services.sync import runs
 from tests.flows.target_desk import KEYS, refusing
 
 AWAY = {"status": 503, "code": "SlowDown"}

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.model.providers import S3
-from shared.services import annotating, projects, registration
+from shared.services import projects
+from shared.services.labelling import annotating
+from shared.services.storages import registration
 from tests.flows.target_desk import requests
 
 MOVES = {

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from infra.cli import app as sluice
-from shared.services.exporting import manifest, verifying
+from shared.services.exports import manifest, verifying
 from tests.flows.target_desk import annotated, ended, synced, target
 
 CODES = {"well": 0, "differs": 2, "unreadable": 1}

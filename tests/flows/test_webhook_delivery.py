@@ -12,8 +12,9 @@ from shared.adapters.queues.inprocess import InProcessQueue
 from shared.adapters.receivers import HttpReceivers
 from shared.errors import SluiceError
 from shared.ports import Query
-from shared.services import projects, trash, webhooks
+from shared.services import projects, trash
 from shared.services.context import QUEUES
+from shared.services.webhooks import webhooks
 from tests.flows.webhook_desk import CANARY, deliver_now, reasons
 from tests.receiver import receiving
 

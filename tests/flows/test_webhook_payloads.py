@@ -6,7 +6,8 @@ import pytest
 
 from shared.ports import Update
 from shared.records.tasks import ref
-from shared.services import annotating, outbox
+from shared.services.labelling import annotating
+from shared.services.webhooks import outbox
 from tests.api.client import words
 
 TASK = """id data meta created_at updated_at is_labeled allow_skip overlap inner_id total_annotations

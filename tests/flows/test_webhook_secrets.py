@@ -6,8 +6,8 @@ import pytest
 from functions import deliver_webhook
 from shared.adapters.receivers import HttpReceivers
 from shared.errors import InvalidInputError
-from shared.services import webhooks
 from shared.services.secrets import Vault
+from shared.services.webhooks import webhooks
 from tests.flows.webhook_desk import CANARY, reasons
 
 

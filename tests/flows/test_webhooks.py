@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.services import outbox, sweeping
+from shared.services import sweeping
 from shared.services.context import QUEUE_WEBHOOKS
+from shared.services.webhooks import outbox
 
 pytestmark = pytest.mark.timeout(120)
 

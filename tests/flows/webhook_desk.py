@@ -11,8 +11,10 @@ from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.owed import Permit
 from shared.records.tasks import Origin
 from shared.records.tasks import create as new_task
-from shared.services import delivering, outbox, projects, users, webhooks
+from shared.services import projects
+from shared.services.accounts import users
 from shared.services.context import QUEUES
+from shared.services.webhooks import delivering, outbox, webhooks
 from tests.receiver import receiving
 
 CANARY = "canary-0042-of-a-webhook"

@@ -16,9 +16,11 @@ from shared.model.storage import CONDITIONAL, CONDITIONAL_DELETES, Storage, clea
 from shared.ports import Query, Write
 from shared.records import tasks
 from shared.records.links import Links
-from shared.services import annotating, editing, syncing
 from shared.services.context import EXPORT_ANNOTATIONS
-from shared.services.exporting import dues, units
+from shared.services.exports import dues, units
+from shared.services.labelling import annotating
+from shared.services.storages import editing
+from shared.services.sync import syncing
 from tests.simulation.world import PROJECT, STORAGE, Actor, World
 
 TASK, USER = 3, 1

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from shared.model.chunk import Chunk
-from shared.services import batching, claiming, hints, holding, lanes, runs, status, sweeping, syncing
+from shared.services import sweeping
+from shared.services.imports import batching
+from shared.services.sync import claiming, hints, holding, lanes, runs, status, syncing
 from tests.simulation.schedules import Simulation, faults_at_every_step, random_schedule, replay
 from tests.simulation.test_schedules import SCENARIOS
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.records.links import Links
-from shared.services.exporting import dues, removing, settling, target, writing
+from shared.services.exports import dues, removing, settling, target, writing
 from shared.services.owed import Desk
 from tests.simulation.schedules import random_schedule
 from tests.simulation.stepped import SteppedObjects

@@ -1,7 +1,7 @@
 """What people read is never older than what they could know already."""
 
 from shared.adapters.objects.memory import MemoryObjects
-from shared.services import views
+from shared.services.storages import views
 from shared.settings import Settings
 from tests.simulation.world import STORAGE, World
 

@@ -21,8 +21,9 @@ from shared.model.run import Ending, Gate, Permit
 from shared.model.storage import Storage
 from shared.ports import Message, Query, Write
 from shared.records.runs import gates
-from shared.services import hints, runs, status, sweeping, syncing
+from shared.services import sweeping
 from shared.services.context import Context
+from shared.services.sync import hints, runs, status, syncing
 from shared.settings import Settings
 from tests.simulation.stepped import SteppedDocuments, SteppedObjects, SteppedQueue
 

@@ -17,7 +17,8 @@ from shared.model.storage import Storage
 from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
 from shared.records import annotations, chunks, links, runs, storages, tasks, uploads, users, webhooks
-from shared.services import idempotency, tokens, trash
+from shared.services import idempotency, trash
+from shared.services.accounts import tokens
 from shared.services.context import Context
 from shared.settings import Settings
 from tests.indexes import CheckedIndexes, Declared, IndexMissingError

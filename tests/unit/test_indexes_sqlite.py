@@ -14,7 +14,8 @@ from shared.records.chunks import Chunks
 from shared.records.runs import Hints, Lanes, Runs
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
-from shared.services import projects, tokens, trash
+from shared.services import projects, trash
+from shared.services.accounts import tokens
 from shared.services.context import Context
 from shared.settings import Settings
 

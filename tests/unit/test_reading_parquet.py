@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from shared.errors import StoreUnavailableError
 from shared.model.rows import BadRow, Checkpoint, TaskRow
-from shared.services.reading import BLOCK, WholeBytes, read_rows
-from shared.services.reading import parquet as parquet_module
+from shared.services.imports.reading import BLOCK, WholeBytes, read_rows
+from shared.services.imports.reading import parquet as parquet_module
 from tests.unit.test_reading_source import PATIENT, Chunked, Row, rows_of, values
 
 

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from shared.errors import ObjectNotFoundError, StoreUnavailableError
 from shared.model.rows import BadRow, Checkpoint, TaskRow
-from shared.services.reading import BLOCK, ByteSource, RangedSource, WholeBytes, read_rows
-from shared.services.reading.source import Window
+from shared.services.imports.reading import BLOCK, ByteSource, RangedSource, WholeBytes, read_rows
+from shared.services.imports.reading.source import Window
 
 LIMIT = 900_000
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

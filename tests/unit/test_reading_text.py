@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.model.rows import BadRow, Checkpoint, TaskRow, build_row
-from shared.services.reading import ByteSource, WholeBytes, read_rows
+from shared.services.imports.reading import ByteSource, WholeBytes, read_rows
 from tests.unit.test_reading_source import PATIENT, Chunked, rows_of, values, without_line
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(

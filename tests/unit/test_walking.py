@@ -10,7 +10,7 @@ from shared.adapters.objects.memory import MemoryObjects
 from shared.errors import ListingOrderError
 from shared.model.ledger import ObjectInfo
 from shared.model.storage import Scope
-from shared.services.walking import LISTED_PER_CHUNK, Pending, Walk
+from shared.services.sync.walking import LISTED_PER_CHUNK, Pending, Walk
 from shared.settings import Settings
 
 KEYS = st.lists(st.text("abc/\U0001f600\uff5e", min_size=1, max_size=4), unique=True, max_size=30)

@@ -1,0 +1,1 @@
+"""Who calls: users, and the tokens they prove it with."""

@@ -1,0 +1,1 @@
+"""Tasks, and what people and models say of them."""

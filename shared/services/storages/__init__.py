@@ -1,0 +1,1 @@
+"""Storages as people make, edit, check and read them."""

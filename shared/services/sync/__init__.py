@@ -1,0 +1,1 @@
+"""Runs of a storage: started, woken, claimed chunk by chunk, judged and ended; of either direction."""

@@ -1,0 +1,193 @@
+"""What a woken worker does: claim open chunks and sync them until its time slice ends, then hand its lane on.
+
+It acknowledges without a successor only when its run is over, or when it saw that no chunk is open (then it ends the
+run). While any chunk is open, leased or not, the lane goes on. Nothing here answers the queue with an error for what
+is expected: faults of a bucket are kept on the chunk, and the lane works elsewhere or comes back later.
+"""
+
+from shared.errors import SluiceError, StoreError, StoreUnavailableError
+from shared.log import logger
+from shared.model.chunk import backoff, start_index
+from shared.model.ledger import diff, split
+from shared.model.run import Permit, lane_id
+from shared.model.storage import Scope, Storage
+from shared.ports import Create, ObjectStore
+from shared.services.context import Context
+from shared.services.exports.full_sync import FullSync
+from shared.services.imports.importing import Importer
+from shared.services.sync import hints, lanes, runs
+from shared.services.sync.claiming import Claimer
+from shared.services.sync.holding import ChunkLostError, Holding, ping
+from shared.services.sync.walking import Pending, Walk
+
+
+def run_permit(ctx: Context, permit: Permit) -> None:
+    """Works on what the permit names. May be called twice with the same permit, also at the same time."""
+    if permit.hint:
+        hints.run_permit(ctx, permit, sync_held)
+        return
+    lane = ctx.lanes.get(lane_id(permit.run, permit.lane))
+    gate = ctx.gates.get(permit.storage)
+    if gate is None or gate.value.run != permit.run or lane is None:
+        return
+    if lane.value.ticket != permit.ticket:
+        lanes.send(ctx, lane)
+        return
+    if work(ctx, permit):
+        return
+    lanes.advance(ctx, permit, idle=False)
+
+
+def work(ctx: Context, permit: Permit) -> bool:
+    """Syncs chunk after chunk. True: the permit is spent; False: there is more to do, later."""
+    deadline = ctx.clock() + ctx.settings.slice_seconds
+    storage = ctx.storages.get(permit.storage)
+    if storage is None:
+        return True
+    claimer = Claimer(ctx, in_order=not storage.value.provider.lanes)
+    walk: Walk | None = None
+    first = True
+    while True:
+        gate = ctx.gates.get(permit.storage)
+        if gate is None or gate.value.run != permit.run:
+            return True
+        holding = claimer.next(gate)
+        if holding == "none open":
+            if not runs.finalise(ctx, gate):
+                lanes.advance(ctx, permit, idle=True)  # others are ending it; look again later, not in a circle
+            return True
+        if isinstance(holding, str):
+            lanes.advance(ctx, permit, idle=first)
+            return True
+        if first:
+            ping(ctx, permit.run)
+            first = False
+        walk = sync_held(ctx, holding, walk, deadline)
+        if ctx.out_of_time(deadline):
+            return False
+
+
+def sync_held(ctx: Context, holding: Holding, walk: Walk | None, deadline: float) -> Walk | None:
+    """Syncs a chunk as far as time allows, and settles what went wrong. Returns the walk if it can be carried on."""
+    with ctx.heartbeat(holding):
+        try:
+            storage = ctx.storages.get(holding.gate.value.storage)
+            if storage is None:
+                return None
+            if walk is None or holding.chunk.unsettled:
+                walk = Walk(ctx.open_store(storage.value), Scope.of(storage.value))
+            sync = FullSync if storage.value.direction == "export" else ChunkSync
+            sync(ctx, holding, storage.value, walk, deadline).run()
+            return walk
+        except ChunkLostError:
+            logger.info("chunk lost", action="chunk.lost", chunk=holding.chunk.id, storage=holding.chunk.storage)
+        except StoreUnavailableError as error:
+            _put_off(ctx, holding, str(error))
+        except StoreError as error:
+            _fail(ctx, holding, str(error))
+        except Exception as error:  # noqa: BLE001  any bug costs one chunk a pause, and in the end the run: never silence
+            logger.exception("chunk failed", action="chunk.error", chunk=holding.chunk.id)
+            text = str(error) if isinstance(error, SluiceError) else type(error).__name__
+            _crashed(ctx, holding, f"The sync ran into an unexpected error ({text}); the log has the details.")
+    return None
+
+
+def _put_off(ctx: Context, holding: Holding, reason: str) -> None:
+    """A fault that may pass: the chunk is left alone for a while; after too many in a row the run fails."""
+    tries = holding.chunk.tries + 1
+    if tries > ctx.settings.max_tries:
+        _fail(ctx, holding, f"{reason}\nGiven up after {tries - 1} tries in a row.")
+        return
+    pause = backoff(tries, ctx.settings.max_backoff)
+    logger.warning("chunk put off", action="chunk.retry", chunk=holding.chunk.id, reason=reason, seconds=pause)
+    try:
+        # Only the claim counted a crash, and this was none.
+        crashes = max(0, holding.chunk.crashes - 1)
+        until = ctx.clock() + pause
+        holding.commit(tries=tries, crashes=crashes, fault=reason[:500], not_before=until, lease_until=0.0, trying="")
+    except ChunkLostError:
+        return
+
+
+def _crashed(ctx: Context, holding: Holding, reason: str) -> None:
+    """An error of ours: it stays counted as a crash, and the chunk is tried again later."""
+    if holding.chunk.crashes >= ctx.settings.max_chunk_crashes:
+        _fail(ctx, holding, reason)
+        return
+    pause = backoff(holding.chunk.crashes, ctx.settings.max_backoff)
+    try:
+        holding.commit(fault=reason[:500], not_before=ctx.clock() + pause, lease_until=0.0)
+    except ChunkLostError:
+        return
+
+
+def _fail(ctx: Context, holding: Holding, reason: str) -> None:
+    """A permanent fault: the run ends now, with the reason; in event work a run is opened to show it."""
+    try:
+        holding.commit(lease_until=0.0, fault=reason[:500], crashes=max(0, holding.chunk.crashes - 1))
+    except ChunkLostError:
+        return
+    gate = ctx.gates.get(holding.chunk.storage)
+    if gate is not None and not gate.value.run:
+        runs.start_run(ctx, holding.chunk.storage, "event")
+        gate = ctx.gates.get(holding.chunk.storage)
+    if gate is not None and gate.value.run and holding.gate.value.run in {"", gate.value.run}:
+        runs.fail(ctx, gate, reason)
+
+
+class ChunkSync:
+    """One sync of one held chunk: list, cut if it does not fit, diff, import, done."""
+
+    def __init__(self, ctx: Context, holding: Holding, storage: Storage, walk: Walk, deadline: float) -> None:
+        self.ctx = ctx
+        self.holding = holding
+        self.storage = storage
+        self.walk = walk
+        self.deadline = deadline
+        self.store: ObjectStore = walk.store
+
+    def run(self) -> None:
+        """Syncs the chunk. Raises `ChunkLostError`, or the `StoreError` that stopped it."""
+        if self.holding.chunk.crashes > self.ctx.settings.max_chunk_crashes:
+            fault = self.holding.chunk.fault or "the worker died each time, without a word (out of memory?)"
+            raise StoreError(
+                f"A part of the bucket stopped its worker {self.holding.chunk.crashes - 1} times in a row: {fault}"
+            )
+        pending = self._list()
+        if pending is None:
+            return  # what was cut off so far stays cut off
+        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=self.walk.scope.wants)
+        excluded = pending.listed - len(pending.wanted)
+        Importer(self.ctx, self.holding, self.storage, self.store, self.deadline).run(plan, pending.wanted, excluded)
+
+    def _list(self) -> Pending | None:
+        """What lies in the chunk's range; cuts off full chunks while it does not fit. None: out of time."""
+        chunk = self.holding.chunk
+        pending = Pending(self.ctx.settings, self.walk.scope)
+        for page in self.walk.pages(chunk.after, chunk.until):
+            for info in page:
+                if (last := pending.add(info)) is not None:
+                    self._spin_off(last)
+            if self.ctx.out_of_time(self.deadline) and self.holding.chunk.after != chunk.after:
+                self.holding.commit(lease_until=0.0, crashes=0, tries=0)
+                return None
+        return pending
+
+    def _spin_off(self, last: str) -> None:
+        """Keep the tail: everything up to `last` becomes a chunk, as open and as unsettled as this one."""
+        chunk, sort_key = self.holding.chunk, self.store.sort_key
+        left, right = split(self.holding.ledger, sort_key(last), sort_key)
+        page = chunk.cut_off(self.ctx.new_id(), last)
+        writes: list[Create] = [self.ctx.chunks.create(page.id, page)]
+        if left:
+            blob = self.ctx.ledgers.write(page.id, left, exists=False, storage_map=page.map)
+            assert isinstance(blob, Create)  # noqa: S101
+            writes.append(blob)
+        self.holding.commit(
+            writes,
+            ledger=right if left else None,
+            after=last,
+            start=start_index(sort_key(last)),
+            crashes=0,
+            tries=0,
+        )
