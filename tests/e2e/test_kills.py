@@ -3,39 +3,11 @@
 import random
 import threading
 
-import pytest
 
-from infra.bench.s3_process import s3_server
-from tests.e2e.deployment import functions
-from tests.stack import server
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["embedded", pytest.param("cloud", marks=pytest.mark.emulator)])
-def platform(request):
-    """The local stack in one process, or a process per function on Firestore and Cloud Tasks."""
-    return request.param
-
-
-@pytest.fixture
-def lives(platform, request, tmp_path):
-    """A server that can be killed and started again, how often it will be, and how much it has to do."""
-    if platform == "embedded":
-        with server(tmp_path / "data", tmp_path) as one:
-            yield one, 5, 20_000
-        return
-    with functions(tmp_path, request.getfixturevalue("firestore_emulator")) as one:
-        yield one, 3, 5_000
-
-
-def test_kills_during_a_sync(s3, lives):
+def test_kills_during_a_sync(s3, lives, platform):
     """Killed again and again, no user action: completed, a task per object, none twice, the right count."""
-    sluice, kills, objects = lives
+    sluice, kills = lives
+    objects = 20_000 if platform == "embedded" else 5_000
     s3.drop("bucket")
     s3.fill("bucket", objects, prefix="images/")
     rng = random.Random(20_261_122)

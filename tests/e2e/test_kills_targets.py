@@ -5,37 +5,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
-import pytest
-
-from infra.bench.s3_process import s3_server
-from tests.e2e.deployment import functions
-from tests.stack import server
 
 RESULT = [{"from_name": "ch", "to_name": "img", "type": "choices", "value": {"choices": ["cat"]}}]
 BATCH = 500
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["embedded", pytest.param("cloud", marks=pytest.mark.emulator)])
-def platform(request):
-    """The local stack in one process, or a process per function on Firestore and Cloud Tasks."""
-    return request.param
-
-
-@pytest.fixture
-def lives(platform, request, tmp_path):
-    """A server that can be killed and started again, how often it will be, and how much it has to do."""
-    if platform == "embedded":
-        with server(tmp_path / "data", tmp_path) as one:
-            yield one, 5, 5_000
-        return
-    with functions(tmp_path, request.getfixturevalue("firestore_emulator")) as one:
-        yield one, 3, 5_000
 
 
 def fill(api, project, annotations):
@@ -59,7 +31,7 @@ def annotations_of(api, project):
 
 def test_kills_during_a_full_sync(s3, lives):
     """5,000 annotations, some of them changed and deleted meanwhile: completed by itself, and all as it should be."""
-    sluice, kills, count = lives
+    (sluice, kills), count = lives, 5_000
     s3.reset(everything=True)
     s3.bucket("bucket")
     # Slow enough to be killed in the middle.

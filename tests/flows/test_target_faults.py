@@ -4,11 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from shared.adapters.objects import attempts
 from shared.model.owed import pause
 from shared.services.sync import runs
 from tests.flows.target_desk import KEYS, refusing
 
 AWAY = {"status": 503, "code": "SlowDown"}
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    """Between the repetitions of one request, which are no part of these tests."""
+    monkeypatch.setattr(attempts, "BACKOFF", 0.001)
 
 
 @pytest.fixture
