@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from shared.model.annotation import Annotation, Prediction
+from shared.model.export_body import about
 from shared.model.project import Project
 from shared.model.task import UNDEFINED, named_data
 from shared.model.times import ago, moment
@@ -108,22 +109,13 @@ def _meta(stored: Mapping[str, Any]) -> Any:
 def annotation_shape(annotation: Annotation, people: People, now: float) -> dict[str, Any]:
     """An annotation."""
     by = people.get(annotation.completed_by or 0)
-    name = f"{by.first_name} {by.last_name}".strip() if by else ""
     return {
         "id": annotation.id,
         "result": orjson.Fragment(annotation.result),
-        "created_username": f"{name} {by.email}, {by.id}" if by else "",
+        "created_username": by.signature if by else "",
         "created_ago": ago(annotation.created_at, now),
         "completed_by": annotation.completed_by,
-        "was_cancelled": annotation.was_cancelled,
-        "ground_truth": annotation.ground_truth,
-        "created_at": moment(annotation.created_at),
-        "updated_at": moment(annotation.updated_at),
-        "draft_created_at": moment(annotation.draft_created_at),
-        "lead_time": annotation.lead_time,
-        "import_id": annotation.import_id,
-        "last_action": annotation.last_action,
-        "bulk_created": annotation.bulk_created,
+        **about(annotation),
         "task": annotation.task,
         "project": annotation.project,
         "updated_by": annotation.updated_by,

@@ -24,12 +24,11 @@ def annotation_body(
 ) -> bytes:
     """An object in annotation format: the annotation, and in it the task, with data as it is stored."""
     by = people.get(annotation.completed_by or 0)
-    name = f"{by.first_name} {by.last_name}".strip() if by else ""
     return orjson.dumps(
         {
             "id": annotation.id,
             "result": orjson.Fragment(annotation.result),
-            "created_username": f"{name} {by.email}, {by.id}" if by else "",
+            "created_username": by.signature if by else "",
             "created_ago": ago(annotation.created_at, now),
             "completed_by": _person(annotation.completed_by, by),
             "task": {
@@ -39,7 +38,7 @@ def annotation_body(
                 "precomputed_agreement": None,
                 "file_upload": None,
             },
-            **_about(annotation),
+            **about(annotation),
             "project": project.id,
             "updated_by": annotation.updated_by,
             "parent_prediction": annotation.parent_prediction,
@@ -59,7 +58,7 @@ def task_body(number: int, task: Task, annotations: Sequence[Annotation], projec
                     "id": annotation.id,
                     "completed_by": _person(annotation.completed_by, people.get(annotation.completed_by or 0)),
                     "result": orjson.Fragment(annotation.result),
-                    **_about(annotation),
+                    **about(annotation),
                     "prediction": {},
                     "result_count": len(orjson.loads(annotation.result)),
                     "unique_id": annotation.unique_id or str(uuid.uuid5(_NAMES, str(annotation.id))),
@@ -79,7 +78,8 @@ def task_body(number: int, task: Task, annotations: Sequence[Annotation], projec
     )
 
 
-def _about(annotation: Annotation) -> dict[str, Any]:
+def about(annotation: Annotation) -> dict[str, Any]:
+    """The fields that answers and targets write of an annotation alike."""
     return {
         "was_cancelled": annotation.was_cancelled,
         "ground_truth": annotation.ground_truth,

@@ -36,6 +36,12 @@ class User:
         """Whether the user may do everything."""
         return self.role == "admin"
 
+    @property
+    def signature(self) -> str:
+        """What annotations name their author by: names, address and number."""
+        name = f"{self.first_name} {self.last_name}".strip()
+        return f"{name} {self.email}, {self.id}"
+
     def may_see(self, project: int) -> bool:
         """Whether the project, if it exists, is there for this user."""
         return self.admin or project in self.projects

@@ -11,7 +11,7 @@ from shared.model.link import MANIFEST, OBJECTS, UNITS, place
 from shared.model.storage import Storage
 from shared.ports import ObjectStore
 from shared.services.context import Context
-from shared.services.exports import manifest, units
+from shared.services.exports import manifest
 from shared.services.exports.removing import retire
 from shared.services.exports.settling import audit, settle
 from shared.services.exports.target import Outcome, Target
@@ -169,7 +169,7 @@ class FullSync:
         self.store.check()
         if away or all(isinstance(error, AccessDeniedError) for error in failed):
             # Where an object of ours can be written, those that can't are to blame.
-            probe_target(self.store, units.prefix_of(self.storage), need_delete=False)
+            probe_target(self.store, self.storage.prefix, need_delete=False)
 
     def _count(self, outcomes: list[Outcome], *, first: bool) -> None:
         secrets = self.ctx.vault.open(self.storage.secrets)

@@ -8,7 +8,6 @@ from shared.model.targets import OWN_FOLDER
 from shared.model.times import moment
 from shared.ports import ObjectStore
 from shared.services.context import Context
-from shared.services.exports import units
 from shared.services.exports.walking import links
 
 PART = 20_000
@@ -17,7 +16,7 @@ PART = 20_000
 
 def write(ctx: Context, storage: Storage, storage_map: str, store: ObjectStore, *, run: str) -> None:
     """Writes the manifest below the target's prefix; written again by a repetition. Raises `StoreError`."""
-    folder = f"{units.prefix_of(storage)}{OWN_FOLDER}/"
+    folder = f"{storage.prefix}{OWN_FOLDER}/"
     entries: list[dict[str, object]] = []
     parts: list[dict[str, object]] = []
     total = 0

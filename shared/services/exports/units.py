@@ -21,11 +21,6 @@ def format_of(storage: Storage) -> Format:
     return "task" if storage.config.get("export_format") == "task" else "annotation"
 
 
-def prefix_of(storage: Storage) -> str:
-    """What the keys of the target begin with."""
-    return storage.prefix
-
-
 def wants(ctx: Context, storage: Storage, units: Sequence[int]) -> dict[int, Want]:
     """The state of each unit now. Read a unit's link before its state: then no link knows of a newer one."""
     if format_of(storage) == "task":
@@ -88,7 +83,7 @@ def _key(storage: Storage, task: int, annotation: Annotation | None, created_at:
         annotation=annotation.id if annotation else None,
         created_at=created_at,
     )
-    return prefix_of(storage) + name
+    return storage.prefix + name
 
 
 def _people(ctx: Context, annotations: Sequence[Annotation]) -> dict[int, User]:

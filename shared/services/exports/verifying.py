@@ -9,7 +9,6 @@ from shared.model.storage import Storage
 from shared.model.targets import OWN_FOLDER
 from shared.ports import ObjectInfo, ObjectStore
 from shared.services.context import Context
-from shared.services.exports import units
 from shared.services.exports.walking import links
 
 
@@ -30,7 +29,7 @@ def verify(ctx: Context, storage: Storage, *, after: str = "", limit: int = 500)
     """Compares the objects behind the key `after`, about `limit` of them. Raises `StoreError`."""
     gate = ctx.gates.get(storage.id)
     store = ctx.open_store(storage)
-    prefix = units.prefix_of(storage)
+    prefix = storage.prefix
     listed: dict[str, ObjectInfo] = {}
     ended = True
     for page in store.pages(prefix, after):
