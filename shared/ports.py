@@ -218,17 +218,32 @@ Order = Literal["bytes", "utf16", "segments", "none"]
 class Stat(NamedTuple):
     """One object as it is now: what a listing says of it, and what only asking for it tells.
 
-    `content_type` and `metadata` are empty where the store keeps none (`keeps_metadata`).
+    `content_type` and `metadata` are empty where the store keeps none (`keeps_metadata`). `content_encoding`: how the
+    bytes are packed ("gzip"), which is how `read` gives them.
     """
 
     info: ObjectInfo
     content_type: str = ""
     metadata: Mapping[str, str] = {}
+    content_encoding: str = ""
 
     @property
     def version(self) -> str:
         """The version, which is what one mostly asks for."""
         return self.info.version
+
+
+MAX_SIGNED_SECONDS = 7 * 86_400
+"""What S3 and Google Cloud Storage sign for at most."""
+
+SignedMethod = Literal["GET", "HEAD"]
+
+
+class SignedUrl(NamedTuple):
+    """A URL that is good for whoever has it, until `expires_at` (seconds since the epoch). As secret as a password."""
+
+    url: str
+    expires_at: float
 
 
 class ObjectStore(Protocol):
@@ -315,6 +330,16 @@ class ObjectStore(Protocol):
         """Removes an object; that it is absent already is fine. `expect`: the version it must have if it is there.
 
         Raises `VersionMismatchError` where `expect` does not hold (if `conditional`): this call has removed nothing.
+        """
+
+    def presign(
+        self, key: str, *, seconds: float, method: SignedMethod = "GET", content_type: str = ""
+    ) -> SignedUrl | None:
+        """A URL with which anybody can read this object, and nothing else, for so long (1 to `MAX_SIGNED_SECONDS`).
+
+        None where there can be no such URL. `method` is the one that it is good for. The answer is of `content_type`,
+        unless that is empty. It ends earlier where the credentials that sign do. Nothing is asked of the bucket, so
+        the object may be absent; what can sign only by asking its provider raises `StoreError` where that fails.
         """
 
     def close(self) -> None:

@@ -114,12 +114,22 @@ def own_key() -> str:
     return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
 
 
+def service_account(private_key: str, token_url: str) -> str:
+    """The key file of a service account."""
+    account = {"type": "service_account", "project_id": "p", "private_key_id": "id", "private_key": private_key}
+    return json.dumps({**account, "client_email": "sluice@p.iam.gserviceaccount.com", "token_uri": token_url})
+
+
+def public(private_key: str) -> str:
+    """The other half of a key."""
+    key = serialization.load_pem_private_key(private_key.encode(), None).public_key()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
 @pytest.fixture
 def google_process(identities: Identities, own_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process is a service account of Google's, by Application Default Credentials."""
-    account = {"type": "service_account", "project_id": "p", "private_key_id": "id", "private_key": own_key}
-    account |= {"client_email": "sluice@p.iam.gserviceaccount.com", "token_uri": f"{identities.url}/token"}
-    (tmp_path / "own.json").write_text(json.dumps(account))
+    (tmp_path / "own.json").write_text(service_account(own_key, f"{identities.url}/token"))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "own.json"))
 
 

@@ -16,6 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
 ROLE = "arn:aws:iam::123456789012:role/reader"
 EXTERNAL_ID = "planted-external-id-0001"
 AWS_KEYS = ("AKIAPLANTEDSERVER001", "planted/server+secret-0002")
@@ -46,6 +49,8 @@ class Identities:
         """(operation, its parameters)"""
         self.issued: list[tuple[str, ...]] = []
         """Sessions of AWS, tokens of the others."""
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        """Of Google's service accounts."""
         self.audience = "https://storage.azure.com"
         """Of Microsoft's tokens."""
 
@@ -59,6 +64,12 @@ class Identities:
         """Google's, `own`, `federated` or `impersonated`."""
         return f"ya29.planted-{kind}-{self.generation}"
 
+    @property
+    def public_key(self) -> str:
+        """Who reads signed URLs knows this half of the key."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self.key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer to a POST."""
         if path == "/":
@@ -69,6 +80,8 @@ class Identities:
             return self._issue("own", 200, lambda token: {"access_token": token, "expires_in": 3600})
         if found := re.fullmatch(r"/v1/projects/-/serviceAccounts/([^/]+):generateAccessToken", path):
             return self._impersonate(found[1], headers.get("authorization", ""), json.loads(body))
+        if found := re.fullmatch(r"/v1/projects/-/serviceAccounts/([^/]+):signBlob", path):
+            return self._sign_blob(found[1], headers.get("authorization", ""), json.loads(body))
         if found := re.fullmatch(r"/([^/]+)/oauth2/v2\.0/token", path):
             return self._sign_in(found[1], dict(parse_qsl(body.decode())))
         return 404, "text/plain", "no such route"
@@ -127,6 +140,16 @@ class Identities:
         told = f"{end:%Y-%m-%dT%H:%M:%SZ}"
         return self._issue("impersonated", 200, lambda token: {"accessToken": token, "expireTime": told})
 
+    def _sign_blob(self, account: str, authorization: str, body: dict[str, Any]) -> Answer:
+        self.asked.append(("signBlob", {"account": account}))
+        if self.busy:
+            return _json(503, {"error": {"code": 503, "message": "Try again", "status": "UNAVAILABLE"}})
+        if account != READER or not self.trusting or (authorization.removeprefix("Bearer "),) not in self.issued:
+            message = "Permission 'iam.serviceAccounts.signBlob' denied on resource (or it may not exist)."
+            return _json(403, {"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}})
+        signed = self.key.sign(base64.b64decode(body["payload"]), padding.PKCS1v15(), hashes.SHA256())
+        return _json(200, {"keyId": "k", "signedBlob": base64.b64encode(signed).decode()})
+
     def _sign_in(self, tenant: str, form: dict[str, str]) -> Answer:
         self.asked.append(("sign-in", form))
         if self.busy:
@@ -142,7 +165,14 @@ class Identities:
         if (form["grant_type"], form["scope"]) != ("client_credentials", "https://storage.azure.com/.default"):
             return _microsoft(400, "invalid_scope", 70011, "The provided value for scope is not valid.")
         now = int(time.time())
-        claims = {"aud": self.audience, "iss": f"https://sts.windows.net/{TENANT}/", "iat": now, "nbf": now - 60}
+        claims = {
+            "oid": CLIENT,
+            "tid": TENANT,
+            "aud": self.audience,
+            "iss": f"https://sts.windows.net/{TENANT}/",
+            "iat": now,
+            "nbf": now - 60,
+        }
         parts = ({"alg": "RS256", "typ": "JWT"}, {**claims, "exp": now + int(self.life), "jti": len(self.issued)})
         token = ".".join([*(_encoded(json.dumps(part).encode()) for part in parts), _encoded(b"planted-signature")])
         self.issued.append((token,))

@@ -2,6 +2,7 @@
 
 Six routes of the JSON API: list (prefix, delimiter, startOffset, pageToken, maxResults), one object's metadata, its
 content (generations, ranges), upload (uploadType=media or multipart), delete, and a token for a service account.
+Objects can be had at `/bucket/key` as well, where signed URLs lead.
 Nothing can be asked of a bucket itself, as with object-level roles. Tests steer it by `/-/<name>`: see `Admin` of
 `s3_server`; with an access key a request must bear that token.
 """
@@ -20,7 +21,9 @@ from urllib.parse import unquote_to_bytes
 from infra.bench.s3_objects import Bucket, Stored, beyond
 from infra.bench.s3_server import main
 from infra.bench.s3_wire import Request, Response
+from infra.bench.signed_urls import Signers
 
+API = (b"/storage/", b"/upload/", b"/download/", b"/token")
 OBJECTS = re.compile(rb"/(?:upload/|download/)?storage/v1/b/([^/]+)/o(?:/(.+))?")
 TOKENS = "/token"
 MAX_PAGE = 1000
@@ -36,7 +39,7 @@ class GcsRequest(Request):
     def _place(self, path: bytes) -> tuple[str, bytes]:
         found = OBJECTS.fullmatch(path)
         if not found:
-            return "", b""
+            return ("", b"") if path.startswith(API) else super()._place(path)
         return found[1].decode("latin-1"), unquote_to_bytes(found[2]) if found[2] else self.param("name")
 
     def _op(self) -> str:
@@ -44,6 +47,8 @@ class GcsRequest(Request):
             return "token"
         if not self.bucket:
             return "unknown"
+        if not self.path.encode("latin-1").startswith(API):
+            return "fetch" if self.method in {"GET", "HEAD"} and self.key else "unknown"
         if self.method == "GET" and self.key:
             return "get" if self.query.get("alt") == "media" else "head"
         if self.method == "GET":
@@ -72,6 +77,7 @@ class Gcs:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
         self.session_token = ""  # what only S3 has
+        self.signers = Signers()
         self.blanks = 0
         self.lenient = False
         self._generations = count(1_700_000_000_000_000)
@@ -94,7 +100,10 @@ class Gcs:
         """Answers a request."""
         if request.op == "token":
             return answer({"access_token": self.access_key or "a-token", "expires_in": 3600, "token_type": "Bearer"})
-        if self.access_key and request.header(b"authorization") != f"Bearer {self.access_key}":
+        if problem := self.signers.refusal(request):
+            return Response(400 if "expired" in problem else 403, problem.encode())
+        signed = request.op == "fetch" and "X-Goog-Signature" in request.query
+        if self.access_key and not signed and request.header(b"authorization") != f"Bearer {self.access_key}":
             return self.error(401, "authError", "Invalid Credentials")
         if request.op == "unknown":
             return self.error(403, "forbidden", "Permission storage.buckets.get denied (or no such route)")
@@ -174,6 +183,10 @@ class Gcs:
             return self.error(416, "requestedRangeNotSatisfiable", "Request range not satisfiable")
         headers = {"Content-Range": f"bytes {first}-{last}/{size}"}
         return Response(206, found.body[first : last + 1], found.content_type, headers)
+
+    def _fetch(self, request: GcsRequest, bucket: Bucket) -> Response:
+        found = self._get(request, bucket)
+        return found._replace(content_type=request.query.get("response-content-type", found.content_type))
 
     def _put(self, request: GcsRequest, bucket: Bucket) -> Response:
         body, content_type, key = request.body, request.header(b"content-type"), request.key

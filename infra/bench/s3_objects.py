@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from infra.bench.s3_wire import Request, Response, error, unchunk
+from infra.bench.signed_urls import Signers
 
 XML = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 NAMESPACE = b'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -78,6 +79,7 @@ class S3:
         self.buckets: dict[str, Bucket] = {}
         self.access_key = access_key
         self.session_token = ""
+        self.signers = Signers()
         self.blanks = 0
         self.lenient = False
 
@@ -114,6 +116,8 @@ class S3:
         return operation(request, bucket) if operation else error(400, "NotImplemented", request.op)
 
     def _authorise(self, request: Request) -> Response | None:
+        if problem := self.signers.refusal(request):
+            return error(403, "AccessDenied" if "expired" in problem else "SignatureDoesNotMatch", problem)
         if not self.access_key:
             return None
         credential = request.query.get("X-Amz-Credential", "")

@@ -90,6 +90,10 @@ class S3Server:
         """Accepts only this access key from now on, with just this session token; "" accepts all."""
         self._call("access", key=key, token=token)
 
+    def signers(self, *, secret: str = "", public_key: str = "") -> None:
+        """Takes only signed URLs that are made with this secret (S3) or with this key's private half (Google)."""
+        self._call("signers", secret=secret, public_key=public_key)
+
     def lenient(self, *, on: bool = True) -> None:
         """Ignores the conditions of writes and deletes from now on, or no more."""
         self._call("lenient", on=on)

@@ -1,7 +1,7 @@
 """An S3 server in memory, for tests and measurements: `python -m infra.bench.s3_server --port 0` prints host:port.
 
 Speaks what boto3 and obstore need, path-style: ListBuckets, Create/Head/DeleteBucket, GetBucketLocation, ListObjectsV2,
-Get/Head/Put/Delete/DeleteObjects with conditions and ranges. Signatures are not verified; with `--access-key` a request
+Get/Head/Put/Delete/DeleteObjects with conditions and ranges. Signatures are not verified (of signed URLs they can be); with `--access-key` a request
 must name that key in its credential scope, else it gets 403 as from S3 (with a session's, its token too). Any bytes can
 be a key.
 
@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from infra.bench.s3_objects import S3, Bucket, Stored
 from infra.bench.s3_wire import Connection, Response, Rule, Service, Wire
+from infra.bench.signed_urls import Signers
 
 
 class Buckets(Service, Protocol):
@@ -28,6 +29,7 @@ class Buckets(Service, Protocol):
     buckets: dict[str, Bucket]
     access_key: str
     session_token: str
+    signers: Signers
     blanks: int
     lenient: bool
 
@@ -106,6 +108,10 @@ class Admin:
         """Which access key is accepted from now on, with which session token; "" takes every request."""
         self._service.access_key, self._service.session_token = key, token
 
+    def signers(self, secret: str = "", public_key: str = "") -> None:
+        """Whose signed URLs count from now on; "" takes those of anybody."""
+        self._service.signers = Signers(secret, public_key)
+
     def lenient(self, *, on: bool) -> None:
         """Whether conditions of writes and deletes are ignored, as old clones of S3 do."""
         self._service.lenient = on
@@ -131,6 +137,7 @@ class Admin:
         if everything:
             self._service.buckets.clear()
             self._service.access_key = self._service.session_token = ""
+            self._service.signers = Signers()
             self._service.blanks = 0
             self._service.lenient = False
             self.wire.replace_rules([])

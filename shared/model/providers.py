@@ -46,6 +46,13 @@ S3 = Provider(
         ),
         Field(name="region_name", trim=True, help="Region of the bucket; empty: found out."),
         Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
+        Field(
+            name="s3_public_endpoint",
+            trim=True,
+            check="url",
+            only="import",
+            help="URL of that service for browsers, which signed URLs are made for; empty: the same.",
+        ),
         *PRESIGN,
         RECURSIVE,
         *TARGET,

@@ -134,6 +134,7 @@ SHAPES = {
 }
 EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
 OWN: Mapping[str, frozenset[str]] = {
+    "S3_IMPORT": frozenset({"s3_public_endpoint"}),
     "AZURE_IMPORT": frozenset({"azure_endpoint"}),
     "AZURE_EXPORT": EXPORT_ONLY | {"azure_endpoint"},
     **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY),

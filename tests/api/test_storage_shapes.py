@@ -15,7 +15,7 @@ __all__ = ["azure_emulator", "gcs_process", "place", "redis_emulator", "settings
 INFO = "last_sync last_sync_count last_sync_job status traceback meta title description created_at"
 KEYS = {
     ("s3", "import"): f"id type synchronizable presign {INFO} bucket prefix regex_filter use_blob_urls "
-    "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project",
+    "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project s3_public_endpoint",
     ("s3", "export"): f"id type synchronizable {INFO} can_delete_objects bucket prefix regex_filter use_blob_urls "
     "aws_sse_kms_key_id region_name s3_endpoint project export_format key_template manifest aws_sse",
     ("gcs", "import"): "id type synchronizable presign bucket prefix regex_filter use_blob_urls google_project_id "

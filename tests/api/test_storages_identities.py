@@ -35,7 +35,7 @@ __all__ = ["azure_over_https", "certificate", "google_process", "identities", "i
 S3S_KEYS = [
     *["id", "type", "synchronizable", "presign", *INFO, *ABOUT, "bucket", "prefix", "regex_filter"],
     *["use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"],
-    *["role_arn", "legacy_auth", "project"],
+    *["role_arn", "legacy_auth", "project", "s3_public_endpoint"],
 ]
 POOL_KEYS = [
     *["google_project_number", "google_wif_pool_id", "google_wif_provider_id", "google_service_account_email"],

@@ -90,7 +90,7 @@ class ListingContract:
 
 
 class ObjectStoreContract(ListingContract, WritingContract):
-    """The whole suite."""
+    """The whole suite, but for signed URLs: a store has one of the contracts in `objects_signing` beside it."""
 
     @pytest.mark.parametrize("key", WEIRD_KEYS, ids=lambda key: ascii(key)[:40])
     def test_every_legal_key_can_be_used(self, key: str, place: Place, store: ObjectStore) -> None:

@@ -121,7 +121,8 @@ class Place:
     `supports` tells which keys can exist there; `missing` is a store whose bucket is not there, None if that can't be.
     Without `versioned`, nothing tells the contents apart that an object has had. `through` makes a store that asks
     another port of this machine than the server's own `port`; `verbs` are what requests that write and delete say.
-    Without `deletes_conditionally` the server ignores the condition of a delete.
+    Without `deletes_conditionally` the server ignores the condition of a delete. Of signed URLs it `verifies` signature
+    and life; `types` are what it may call an object whose type was asked for.
     """
 
     store: ObjectStore
@@ -132,6 +133,8 @@ class Place:
     missing: ObjectStore | None = None
     versioned: bool = True
     deletes_conditionally: bool = True
+    verifies: bool = False
+    types: tuple[str, ...] = ("video/mp4",)
     through: Callable[[int], ObjectStore] | None = None
     port: int = 0
     verbs: tuple[str, str] = ("PUT ", "DELETE ")

@@ -13,6 +13,7 @@ from shared.adapters.objects.memory import MemoryObjects
 from shared.adapters.objects.s3 import S3Objects
 from tests.conformance.objects import ListingContract, ObjectStoreContract
 from tests.conformance.objects_place import Place
+from tests.conformance.objects_signing import SigningContract, UnsignedContract
 
 buckets = (f"bucket-{i}" for i in count())
 
@@ -26,6 +27,7 @@ def s3() -> Iterator[S3Server]:
 def s3_place(server: S3Server) -> Iterator[Place]:
     name = next(buckets)
     server.bucket(name)
+    server.signers(secret="secret")
 
     def store(bucket: str, endpoint: str = server.endpoint) -> S3Objects:
         return S3Objects(bucket, endpoint=endpoint, access_key="AKIDEXAMPLE", secret_key="secret")
@@ -36,6 +38,7 @@ def s3_place(server: S3Server) -> Iterator[Place]:
         put_many=lambda objects: server.put_many(name, objects),
         remove=lambda key: server.delete(name, key),
         missing=store(f"{name}-missing"),
+        verifies=True,
         through=lambda port: store(name, f"http://127.0.0.1:{port}"),
         port=int(server.address.rpartition(":")[2]),
     )
@@ -68,7 +71,7 @@ def folder_place(root: Path) -> Place:
     )
 
 
-class TestMemory(ObjectStoreContract):
+class TestMemory(ObjectStoreContract, UnsignedContract):
     @pytest.fixture
     def place(self) -> Place:
         store = MemoryObjects()
@@ -82,13 +85,13 @@ class TestMemoryInSmallPages(ListingContract):
         return Place(store=store, put=store.put, remove=store.remove)
 
 
-class TestFolder(ObjectStoreContract):
+class TestFolder(ObjectStoreContract, UnsignedContract):
     @pytest.fixture
     def place(self, tmp_path: Path) -> Place:
         return folder_place(tmp_path / "root")
 
 
-class TestS3(ObjectStoreContract):
+class TestS3(ObjectStoreContract, SigningContract):
     @pytest.fixture
     def place(self, s3: S3Server) -> Iterator[Place]:
         yield from s3_place(s3)

@@ -18,9 +18,11 @@ from shared.adapters.objects.gcs import GcsObjects
 from shared.adapters.objects.redis import RedisObjects
 from tests.conformance.objects import ListingContract, ObjectStoreContract
 from tests.conformance.objects_place import Place
+from tests.conformance.objects_signing import SigningContract, UnsignedContract
+from tests.identities import own_key, public, service_account
 from tests.emulators_buckets import azure_emulator, gcs_emulator, redis_emulator
 
-__all__ = ["azure_emulator", "gcs_emulator", "redis_emulator"]
+__all__ = ["azure_emulator", "gcs_emulator", "own_key", "redis_emulator"]
 
 buckets = (f"bucket-{i}" for i in count())
 
@@ -36,16 +38,19 @@ def gcs_supports(key: str) -> bool:
     return key not in {".", ".."} and not {"\r", "\n"} & set(key) and len(key.encode()) <= 1024
 
 
-def gcs_place(server: GcsServer) -> Iterator[Place]:
+def gcs_place(server: GcsServer, key: str = "") -> Iterator[Place]:
     name = next(buckets)
     server.bucket(name)
+    account = service_account(key, f"{server.endpoint}/token") if key else None
+    server.signers(public_key=public(key) if key else "")
     place = Place(
-        store=GcsObjects(name, endpoint=server.endpoint),
+        store=GcsObjects(name, endpoint=server.endpoint, credentials_json=account),
         put=lambda key, body: server.put(name, key, body),
         put_many=lambda objects: server.put_many(name, objects),
         remove=lambda key: server.delete(name, key),
         supports=gcs_supports,
         missing=GcsObjects(f"{name}-missing", endpoint=server.endpoint),
+        verifies=bool(key),
         through=lambda port: GcsObjects(name, endpoint=f"http://127.0.0.1:{port}"),
         port=int(server.address.rpartition(":")[2]),
         verbs=("POST ", "DELETE "),
@@ -61,10 +66,10 @@ def close(place: Place) -> None:
             store.close()
 
 
-class TestGcs(ObjectStoreContract):
+class TestGcs(ObjectStoreContract, SigningContract):
     @pytest.fixture
-    def place(self, gcs: GcsServer) -> Iterator[Place]:
-        yield from gcs_place(gcs)
+    def place(self, gcs: GcsServer, own_key: str) -> Iterator[Place]:
+        yield from gcs_place(gcs, own_key)
 
 
 class TestGcsInSmallPages(ListingContract):
@@ -79,7 +84,7 @@ class TestGcsInSmallPages(ListingContract):
 
 
 @pytest.mark.emulator
-class TestFakeGcs(ObjectStoreContract):
+class TestFakeGcs(ObjectStoreContract, SigningContract):
     """Another's idea of the same protocol. It slows down with size, so the long listings are left to our own."""
 
     @pytest.fixture
@@ -98,6 +103,7 @@ class TestFakeGcs(ObjectStoreContract):
             many=300,
             missing=GcsObjects(f"{name}-missing", endpoint=gcs_emulator.url),
             deletes_conditionally=False,
+            types=("text/plain",),  # it gives what was stored
             through=lambda port: GcsObjects(name, endpoint=f"http://127.0.0.1:{port}"),
             port=gcs_emulator.port,
             verbs=("POST ", "DELETE "),
@@ -131,6 +137,7 @@ def azure_place(emulator: Running) -> Iterator[Place]:
             put_many=lambda objects: put_all(store, objects),
             supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
             many=900,
+            verifies=True,
             missing=AzureObjects(f"{name}-missing", account_name=ACCOUNT, account_key=KEY, endpoint=endpoint),
             through=lambda port: connect(f"http://127.0.0.1:{port}/{ACCOUNT}"),
             port=emulator.port,
@@ -141,7 +148,7 @@ def azure_place(emulator: Running) -> Iterator[Place]:
 
 
 @pytest.mark.emulator
-class TestAzure(ObjectStoreContract):
+class TestAzure(ObjectStoreContract, SigningContract):
     @pytest.fixture
     def place(self, azure_emulator: Running) -> Iterator[Place]:
         yield from azure_place(azure_emulator)
@@ -181,14 +188,14 @@ def redis_place(emulator: Running, *, versions: bool = False) -> Iterator[Place]
 
 
 @pytest.mark.emulator
-class TestRedis(ObjectStoreContract):
+class TestRedis(ObjectStoreContract, UnsignedContract):
     @pytest.fixture
     def place(self, redis_emulator: Running) -> Iterator[Place]:
         yield from redis_place(redis_emulator)
 
 
 @pytest.mark.emulator
-class TestRedisWithVersions(ObjectStoreContract):
+class TestRedisWithVersions(ObjectStoreContract, UnsignedContract):
     """As a target uses it."""
 
     @pytest.fixture

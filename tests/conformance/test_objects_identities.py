@@ -13,6 +13,7 @@ from shared.ports import ObjectStore
 from shared.settings import Settings
 from tests.conformance.objects import ObjectStoreContract
 from tests.conformance.objects_place import Place
+from tests.conformance.objects_signing import SigningContract
 from tests.conformance.test_objects_cloud import gcs_supports, put_all
 from tests.identities import (
     AS_APPLICATION,
@@ -49,18 +50,20 @@ def gcs() -> Iterator[GcsServer]:
         yield server
 
 
-class TestRole(ObjectStoreContract):
+class TestRole(ObjectStoreContract, SigningContract):
     @pytest.fixture
     def place(self, s3: S3Server, identities: Identities, open_store: Open) -> Iterator[Place]:
         name = next(buckets)
         s3.bucket(name)
-        key, _, token = identities.session
+        key, secret, token = identities.session
         s3.access(key, token)
+        s3.signers(secret=secret)
         yield Place(
             store=open_store("s3s", {**AS_ROLE, "bucket": name, "s3_endpoint": s3.endpoint}),
             put=lambda key, body: s3.put(name, key, body),
             put_many=lambda objects: s3.put_many(name, objects),
             remove=lambda key: s3.delete(name, key),
+            verifies=True,
             missing=open_store("s3s", {**AS_ROLE, "bucket": f"{name}-missing", "s3_endpoint": s3.endpoint}),
         )
         s3.drop(name)
@@ -75,11 +78,12 @@ def gcs_place(kind: str, given: dict[str, str], server: GcsServer, open_store: O
         put_many=lambda objects: server.put_many(name, objects),
         remove=lambda key: server.delete(name, key),
         supports=gcs_supports,
+        verifies=True,
         missing=open_store(kind, {**given, "bucket": f"{name}-missing"}, settings),
     )
 
 
-class TestImpersonation(ObjectStoreContract):
+class TestImpersonation(ObjectStoreContract, SigningContract):
     @pytest.fixture
     def place(
         self,
@@ -90,22 +94,24 @@ class TestImpersonation(ObjectStoreContract):
         identity_settings: Callable[..., Settings],
     ) -> Place:
         gcs.access(identities.token("impersonated"))
+        gcs.signers(public_key=identities.public_key)
         settings = identity_settings(storage_emulator_host=gcs.address)
         return gcs_place("gcs_sa", AS_READER, gcs, open_store, settings)
 
 
-class TestFederation(ObjectStoreContract):
+class TestFederation(ObjectStoreContract, SigningContract):
     @pytest.fixture
     def place(
         self, gcs: GcsServer, identities: Identities, open_store: Open, identity_settings: Callable[..., Settings]
     ) -> Place:
         gcs.access(identities.token("impersonated"))
+        gcs.signers(public_key=identities.public_key)
         settings = identity_settings(storage_emulator_host=gcs.address)
         return gcs_place("gcswif", AS_MEMBER, gcs, open_store, settings)
 
 
 @pytest.mark.emulator
-class TestApplication(ObjectStoreContract):
+class TestApplication(ObjectStoreContract, SigningContract):
     """As for an account's key, the tests with thousands are left out."""
 
     @pytest.fixture
@@ -130,6 +136,7 @@ class TestApplication(ObjectStoreContract):
                 put_many=lambda objects: put_all(store, objects),  # type: ignore[arg-type]
                 supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
                 many=900,
+                verifies=True,
                 missing=open_store("azure_spi", {**AS_APPLICATION, "container": f"{name}-missing"}, settings),
             )
             container.delete_container()

@@ -12,7 +12,7 @@ from shared.adapters.objects.azure_listing import Page, described, parse_page, v
 from shared.adapters.objects.http import Answer, InvalidRangeError
 from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
     from shared.adapters.objects.azure_client import AzureClient
@@ -179,6 +179,21 @@ class AzureObjects:
                 self._stat(key)  # what is not there is no match either
                 raise
 
+    def presign(
+        self,
+        key: str,
+        *,
+        seconds: float,
+        method: SignedMethod = "GET",  # noqa: ARG002  one signature is good for both
+        content_type: str = "",
+    ) -> SignedUrl | None:
+        """A URL with a signature that reads this blob alone, made of the account's key or of a delegated one.
+
+        None where all we have is somebody's signature, which may be good for more than reading this.
+        """
+        self._must_exist(key)
+        return self._client().signed(key, seconds=seconds, content_type=content_type)
+
     def close(self) -> None:
         """Closes the connections."""
         with self._lock:
@@ -193,7 +208,9 @@ class AzureObjects:
         metadata = {
             name.lower().removeprefix(META): value for name, value in said.items() if name.lower().startswith(META)
         }
-        return Stat(info, said.get("content-type", ""), metadata), said.get("etag", "")
+        return Stat(info, said.get("content-type", ""), metadata, said.get("content-encoding", "")), said.get(
+            "etag", ""
+        )
 
     def _etag(self, key: str, version: str) -> str:
         """The ETag of a blob at this version. Raises `VersionMismatchError`, `ObjectNotFoundError`."""

@@ -14,14 +14,21 @@ from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobSasPermissions,
+    BlobServiceClient,
+    ContainerSasPermissions,
+    generate_blob_sas,
+    generate_container_sas,
+)
 
-from shared.adapters.objects.azure_errors import NO_CREDENTIALS, answered
+from shared.adapters.objects.azure_delegation import DelegationKeys
+from shared.adapters.objects.azure_errors import API_VERSION, NO_CREDENTIALS, answered
 from shared.adapters.objects.azure_identity import Application
 from shared.adapters.objects.http import Answer, Http
 from shared.errors import CredentialsError
+from shared.ports import SignedUrl
 
-API_VERSION = "2021-12-02"
 LIFE = 3600.0
 """Seconds that a signature made here is good for; half of it at most is used."""
 ACCOUNT_NAME = re.compile(r"[a-z0-9-]{3,63}")
@@ -81,12 +88,35 @@ class AzureClient:
             secrets=self.secrets,
             **patience,
         )
+        self._url = (endpoint or f"https://{account_name}.blob.core.windows.net").rstrip("/")
         self._path = f"/{quote(container, safe='')}"
+        self._delegation = DelegationKeys(self._http, self._authorization, self.secrets)
 
     def secrets(self) -> list[str]:
         """What must be in no text."""
-        application = self._application.secrets() if self._application else []
+        application = [*self._application.secrets(), *self._delegation.secrets()] if self._application else []
         return [*self._known, *application, self._sas] if self._sas else [*self._known, *application]
+
+    def signed(self, key: str, *, seconds: float, content_type: str) -> SignedUrl | None:
+        """A URL that reads one blob; None without a key to sign with. Raises `StoreError`."""
+        if not (self._application or self._key):
+            return None
+        until = time.time() + seconds
+        if self._application:
+            lent, end = self._delegation.good_for(seconds)
+            until = min(until, end)
+            signature = lent.signature(self._account, self._container, key, until, content_type)
+        else:
+            signature = generate_blob_sas(
+                self._account,
+                self._container,
+                key,
+                account_key=self._key,
+                permission=BlobSasPermissions(read=True),
+                expiry=datetime.fromtimestamp(until, UTC),
+                content_type=content_type or None,
+            )
+        return SignedUrl(f"{self._url}{self._path}/{quote(key, safe='/~')}?{signature}", until)
 
     def ask(
         self,

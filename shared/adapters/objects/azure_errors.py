@@ -17,6 +17,7 @@ from shared.errors import (
     VersionMismatchError,
 )
 
+API_VERSION = "2021-12-02"
 NO_CREDENTIALS = (
     "Azure account name and key must be set using environment variables AZURE_BLOB_ACCOUNT_NAME and "
     "AZURE_BLOB_ACCOUNT_KEY or account_name and account_key fields."

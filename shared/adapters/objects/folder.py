@@ -24,7 +24,7 @@ from shared.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 from shared.settings import PRIVATE_MARK
 
 PAGE = 1000
@@ -159,6 +159,17 @@ class FolderObjects:
         except OSError as caught:
             if caught.errno not in ABSENT | IMPOSSIBLE:
                 raise self._translated(caught, path) from None
+
+    def presign(
+        self,
+        key: str,  # noqa: ARG002
+        *,
+        seconds: float,  # noqa: ARG002
+        method: SignedMethod = "GET",  # noqa: ARG002
+        content_type: str = "",  # noqa: ARG002
+    ) -> SignedUrl | None:
+        """None: no browser reaches the file but through Sluice."""
+        return None
 
     def close(self) -> None:
         """Nothing to release."""

@@ -19,7 +19,7 @@ from shared.errors import (
     PrefixEmptyError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
     from shared.adapters.objects.gcs_client import GcsClient
@@ -55,6 +55,7 @@ class GcsObjects:
         project: str | None = None,
         endpoint: str | None = None,
         kms_key: str | None = None,
+        iam_url: str = "https://iamcredentials.googleapis.com",
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
         attempts: int = 4,
@@ -65,6 +66,7 @@ class GcsObjects:
             "identity": identity,
             "project": project or None,
             "endpoint": endpoint or None,
+            "iam_url": iam_url,
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
             "attempts": attempts,
@@ -190,6 +192,17 @@ class GcsObjects:
             with suppress(ObjectNotFoundError):  # which is refused in this way as well
                 self.stat(key)
                 raise
+
+    def presign(
+        self, key: str, *, seconds: float, method: SignedMethod = "GET", content_type: str = ""
+    ) -> SignedUrl | None:
+        """A V4 signature by the key, else by Google's signBlob as the service account that this is.
+
+        None for an identity that is no service account. Of an anonymous store (an emulator), the bare URL.
+        """
+        if not _is_legal(key):
+            raise ObjectNotFoundError(f"{key!r} can't name an object in Google Cloud Storage")
+        return self._client().signed(key, seconds=seconds, method=method, content_type=content_type)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -1,6 +1,7 @@
 """Who asks Google Cloud Storage, and how: google-auth knows the identity, requests are plain HTTP."""
 
 import json
+import time
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,10 +14,12 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import service_account
 
 from shared.adapters.objects.gcs_errors import NOT_A_KEY, NOT_JSON, answered, lacks_payer, unidentified
-from shared.adapters.objects.gcs_identity import GcsIdentity
+from shared.adapters.objects.gcs_identity import CLOUD_PLATFORM, GcsIdentity
+from shared.adapters.objects.gcs_signing import KeySigner, RemoteSigner, Signer, Wanted, bare_url, sign
 from shared.adapters.objects.http import Answer, Http, pool_manager
 from shared.adapters.objects.redact import redact
 from shared.errors import CredentialsError, StoreError
+from shared.ports import SignedMethod, SignedUrl
 
 URL = "https://storage.googleapis.com"
 SCOPES = ("https://www.googleapis.com/auth/devstorage.read_write",)
@@ -49,12 +52,13 @@ class GcsClient:
         identity: GcsIdentity | None,
         project: str | None,
         endpoint: str | None,
+        iam_url: str,
         connect_timeout: float,
         read_timeout: float,
         attempts: int,
     ) -> None:
         self._bucket, self._project = bucket, project
-        self._payer = ""
+        self._payer, self._payer_known = "", not project
         self._known = [credentials_json] if credentials_json else []
         self._lock = Lock()
         self._identity = identity
@@ -68,15 +72,50 @@ class GcsClient:
             self._credentials = self._default()
         timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
         self._tokens = pool_manager("https://oauth2.googleapis.com", **timeouts)
-        self._http = Http(
-            endpoint or URL, place="Google Cloud Storage", secrets=self.secrets, attempts=attempts, **timeouts
-        )
+        self._url, self._iam_url = endpoint or URL, iam_url
+        self._patience: dict[str, Any] = {**timeouts, "attempts": attempts}
+        self._http = Http(self._url, place="Google Cloud Storage", secrets=self.secrets, **self._patience)
+        self._signing = Lock()
+        self._signers: list[Signer | None] = []
         self._path = f"/b/{quote(bucket, safe='')}/o"
 
     def secrets(self) -> list[str]:
         """What must be in no text."""
         token = getattr(self._credentials, "token", None) if hasattr(self, "_credentials") else None
         return [*self._known, token] if token else self._known
+
+    def signed(self, key: str, *, seconds: float, method: SignedMethod, content_type: str) -> SignedUrl | None:
+        """A URL for an object; None if we are nobody who can sign. Raises `StoreError`."""
+        query = {"response-content-type": content_type} if content_type else {}
+        if not self._payer_known:
+            self.ask("GET", maxResults=1, fields="nextPageToken")  # finds out whether the bucket wants a payer named
+            self._payer_known = True
+        if self._payer:
+            query["userProject"] = self._payer
+        wanted = Wanted(method, self._bucket, key, seconds, query)
+        if isinstance(self._credentials, AnonymousCredentials):
+            return SignedUrl(bare_url(self._url, wanted), time.time() + seconds)
+        with self._signing:
+            if not self._signers:
+                self._signers.append(self._signer())
+        signer = self._signers[0]
+        return sign(signer, self._url, wanted) if signer else None
+
+    def _signer(self) -> Signer | None:
+        """Who signs; None for people and for pools without a service account."""
+        if isinstance(self._credentials, service_account.Credentials):
+            return KeySigner(self._credentials)
+        credentials, account = self._identity.signing() if self._identity else (self._default((CLOUD_PLATFORM,)), "")
+        if not account and not getattr(credentials, "service_account_email", None):
+            return None
+        return RemoteSigner(
+            credentials,
+            lambda held: self._authorized(held, {}),
+            account=account,
+            iam_url=self._iam_url,
+            secrets=lambda: [*self.secrets(), *filter(None, [getattr(credentials, "token", None)])],
+            **self._patience,
+        )
 
     def ask(
         self,
@@ -121,14 +160,20 @@ class GcsClient:
         """Closes the connections."""
         self._http.close()
         self._tokens.clear()
+        for signer in self._signers:
+            if isinstance(signer, RemoteSigner):
+                signer.close()
 
     def _headers(self, more: dict[str, str] | None) -> dict[str, str]:
         # Objects come as they are stored: unpacked on the way, neither sizes nor ranges would mean anything.
-        headers = {"accept-encoding": "gzip", **(more or {})}
+        return self._authorized(self._credentials, {"accept-encoding": "gzip", **(more or {})})
+
+    def _authorized(self, credentials: Any, headers: dict[str, str]) -> dict[str, str]:
+        """The headers, with a token in them. Raises `StoreError`."""
         tokens = _Tokens(self._tokens)
         try:
             with self._lock:
-                self._credentials.before_request(tokens, "GET", URL, headers)
+                credentials.before_request(tokens, "GET", URL, headers)
         except (GoogleAuthError, OSError, ValueError) as caught:
             refusal = self._identity.refusal(caught) if self._identity else ""
             error = unidentified(caught, self._bucket, self.secrets(), status=tokens.status, refusal=refusal)
@@ -156,9 +201,9 @@ class GcsClient:
             detail = redact(str(caught), self._known)
         raise CredentialsError(NOT_A_KEY, detail=detail)
 
-    def _default(self) -> Any:
+    def _default(self, scopes: tuple[str, ...] = SCOPES) -> Any:
         try:
-            return google.auth.default(scopes=SCOPES)[0]
+            return google.auth.default(scopes=scopes)[0]
         except (GoogleAuthError, OSError, ValueError) as caught:
             error = unidentified(caught, self._bucket, [])
         raise error

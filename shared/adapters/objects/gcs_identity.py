@@ -42,23 +42,35 @@ class GcsIdentity:
         """google-auth's credentials, which ask for tokens when they are used. Raises `CredentialsError`."""
         if self.provider:
             return self._federated(scopes)
-        import google.auth
-        from google.auth import exceptions, impersonated_credentials
+        from google.auth import impersonated_credentials
 
-        own = None
-        with suppress(exceptions.GoogleAuthError, OSError, ValueError):
-            own = google.auth.default(scopes=(CLOUD_PLATFORM,))[0]
-        if own is None:
-            raise CredentialsError(NO_IDENTITY.format(account=self.account))
         return impersonated_credentials.Credentials(
-            own, self.account, list(scopes), iam_endpoint_override=self._impersonation()
+            self._own(), self.account, list(scopes), iam_endpoint_override=self._impersonation()
         )
+
+    def signing(self) -> tuple[Any, str]:
+        """Credentials that sign as an account, and which; "" for a pool's own principal, which can't sign.
+
+        Who acts as the account may sign as it. A pool's member signs as the account that it acts as, by itself.
+        """
+        if self.provider:
+            return self._federated((CLOUD_PLATFORM,)) if self.account else None, self.account
+        return self._own(), self.account
 
     def refusal(self, caught: Exception) -> str:
         """What it means that Google gives no token."""
         if self.account and "impersonated" in str(caught):
             return NOT_ALLOWED.format(account=self.account)
         return NOT_TRADED.format(provider=self.provider) if self.provider else ""
+
+    def _own(self) -> Any:
+        """This process's credentials."""
+        import google.auth
+        from google.auth import exceptions
+
+        with suppress(exceptions.GoogleAuthError, OSError, ValueError):
+            return google.auth.default(scopes=(CLOUD_PLATFORM,))[0]
+        raise CredentialsError(NO_IDENTITY.format(account=self.account))
 
     def _federated(self, scopes: tuple[str, ...]) -> Any:
         from google.auth import aws, exceptions, identity_pool

@@ -9,7 +9,7 @@ from shared.errors import StoreError, StoreUnavailableError
 from shared.ports import ObjectInfo, Stat
 
 FIELDS = "name,size,generation,updated"
-ALL_FIELDS = f"{FIELDS},contentType,metadata"
+ALL_FIELDS = f"{FIELDS},contentType,contentEncoding,metadata"
 
 
 class Page(NamedTuple):
@@ -44,7 +44,7 @@ def parse_object(body: bytes) -> Stat:
         modified = datetime.fromisoformat(item["updated"]).timestamp()
         info = ObjectInfo(item["name"], int(item["size"]), item["generation"], modified)
         metadata = {name.lower(): str(value) for name, value in item.get("metadata", {}).items()}
-        return Stat(info, item.get("contentType", ""), metadata)
+        return Stat(info, item.get("contentType", ""), metadata, item.get("contentEncoding", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as caught:
         raise _strange(caught) from None
 

@@ -7,7 +7,7 @@ from threading import Lock
 
 from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,17 @@ class MemoryObjects:
                 raise self._mismatch(key)
             del self._objects[raw]
             del self._keys[bisect_left(self._keys, raw)]
+
+    def presign(
+        self,
+        key: str,  # noqa: ARG002
+        *,
+        seconds: float,  # noqa: ARG002
+        method: SignedMethod = "GET",  # noqa: ARG002
+        content_type: str = "",  # noqa: ARG002
+    ) -> SignedUrl | None:
+        """None: nothing outside of this process can reach it."""
+        return None
 
     def close(self) -> None:
         """Nothing to release."""

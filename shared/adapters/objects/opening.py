@@ -71,6 +71,7 @@ class Stores:
                 "project": config.get("google_project_id"),
                 "endpoint": f"http://{host}" if host and "://" not in host else host,
                 "kms_key": config.get("google_kms_key_name"),
+                "iam_url": settings.google_iam_credentials_url,
             }
         if kind == "azure":
             return timeouts | {
@@ -95,6 +96,7 @@ class Stores:
             "bucket": config.get("bucket") or "",
             "region": config.get("region_name"),
             "endpoint": config.get("s3_endpoint"),
+            "public_endpoint": config.get("s3_public_endpoint"),
             "access_key": secrets.get("aws_access_key_id"),
             "secret_key": secrets.get("aws_secret_access_key"),
             "session_token": secrets.get("aws_session_token"),

@@ -9,7 +9,7 @@ from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.redis_scripts import DELETE, LOOK, WRITE, version_of
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, StoreError, VersionMismatchError
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
     import redis
@@ -173,6 +173,17 @@ class RedisObjects:
             self._call(self._client().delete, name)
         else:
             self._conditional(DELETE, key, name, expect)
+
+    def presign(
+        self,
+        key: str,  # noqa: ARG002
+        *,
+        seconds: float,  # noqa: ARG002
+        method: SignedMethod = "GET",  # noqa: ARG002
+        content_type: str = "",  # noqa: ARG002
+    ) -> SignedUrl | None:
+        """None: no browser speaks to Redis."""
+        return None
 
     def close(self) -> None:
         """Closes the connections."""

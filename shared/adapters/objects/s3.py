@@ -16,6 +16,7 @@ from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.s3_client import Clients, S3Access
 from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
 from shared.adapters.objects.s3_listing import Page, parse_page
+from shared.adapters.objects.s3_signing import sign
 from shared.errors import (
     InvalidKeyError,
     ObjectNotFoundError,
@@ -24,7 +25,7 @@ from shared.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
-from shared.ports import ObjectInfo, Order, Stat
+from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 R = TypeVar("R")
 
@@ -44,6 +45,8 @@ class S3Objects:
     Connects at the first use. Without `region` and `endpoint`, S3 is asked where the bucket is. An `endpoint` is used
     path-style. What is written is encrypted with `kms_key`, else with S3's own keys if `encrypt` says so, else as the
     bucket has it. Versions are ETags without their quotes: mostly the content's MD5, so equal content is an equal one.
+
+    URLs for browsers are signed for `public_endpoint` if there is one.
 
     With `role_arn` (and `external_id`) the credentials only serve to assume that role, at `sts_endpoint` or at AWS.
     """
@@ -65,6 +68,7 @@ class S3Objects:
         role_arn: str | None = None,
         external_id: str | None = None,
         sts_endpoint: str | None = None,
+        public_endpoint: str | None = None,
         anonymous: bool = False,
         kms_key: str | None = None,
         encrypt: bool = False,
@@ -87,6 +91,7 @@ class S3Objects:
             role_arn=role_arn or None,
             external_id=external_id or None,
             sts_endpoint=sts_endpoint or None,
+            public_endpoint=public_endpoint or None,
             anonymous=anonymous,
             encryption=self._encryption,
             connect_timeout=connect_timeout,
@@ -137,7 +142,9 @@ class S3Objects:
         modified = found["LastModified"].timestamp()
         metadata = {name.lower(): value for name, value in found["Metadata"].items()}
         info = ObjectInfo(key, found["ContentLength"], found["ETag"].strip('"'), modified)
-        return Stat(info, found.get("ContentType", ""), metadata)
+        # "aws-chunked" is how some clients sent the object, not how it is stored.
+        encoding = found.get("ContentEncoding", "").replace("aws-chunked", "").strip(", ")
+        return Stat(info, found.get("ContentType", ""), metadata, encoding)
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """Asks for the object on condition of its ETag."""
@@ -185,11 +192,20 @@ class S3Objects:
                 self.stat(key)  # what is not there is no match either
                 raise
 
+    def presign(
+        self, key: str, *, seconds: float, method: SignedMethod = "GET", content_type: str = ""
+    ) -> SignedUrl | None:
+        """A URL with a query signature, made without a request."""
+        self._must_exist(key)
+        make = partial(sign, seconds=seconds, method=method, content_type=content_type)
+        return self._faults.call(key, make, self._clients(), self._bucket, key)
+
     def close(self) -> None:
         """Closes the connections."""
         with self._lock:
             if self._made:
                 self._made.boto.close()
+                self._made.signer.close()
                 self._made.http.close()
 
     def _clients(self) -> Clients:

@@ -35,6 +35,8 @@ class Clients(NamedTuple):
 
     boto: Any
     """Sends each request once: who asks again is `attempts.tried`, which knows what a lost answer means."""
+    signer: Any
+    """The client whose signed URLs people get: the same, unless they reach the bucket elsewhere than we do."""
     http: URLLib3Session
     reader: S3Store
     writer: S3Store
@@ -47,7 +49,8 @@ class Clients(NamedTuple):
 class S3Access:
     """Where the bucket is and as whom it is used. Without keys, boto3's default chain finds some.
 
-    With a role, they only serve to assume it, at `sts_endpoint` or at AWS.
+    With a role, they only serve to assume it, at `sts_endpoint` or at AWS. `public_endpoint` is the service's address
+    for browsers, where `endpoint` is one that only servers reach.
     """
 
     bucket: str
@@ -59,6 +62,7 @@ class S3Access:
     role_arn: str | None
     external_id: str | None = field(repr=False)
     sts_endpoint: str | None
+    public_endpoint: str | None
     anonymous: bool
     encryption: Mapping[str, str]
     """Options of a request that writes, as boto3 names them."""
@@ -92,11 +96,12 @@ class S3Access:
         region = self.region or session.region_name or "us-east-1"
         if self.role_arn:
             session = self._as_role(core, session, region)
-        client = self._client(session, region)
+        client = self._client(session, region, self.endpoint)
         if not self.region and not self.endpoint and (actual := _region_of(client, self.bucket)) not in ("", region):
             client.close()
             region = actual
-            client = self._client(session, region)
+            client = self._client(session, region, self.endpoint)
+        signer = self._client(session, region, self.public_endpoint) if self.public_endpoint else client
         url = client.meta.endpoint_url
         bundle = core.get_config_variable("ca_bundle")
         http = URLLib3Session(
@@ -107,7 +112,7 @@ class S3Access:
         )
         credentials = None if self.anonymous else session.get_credentials()
         store = partial(self._store, credentials, region, url, bundle)
-        return Clients(client, http, store(self.attempts - 1), store(0), credentials)
+        return Clients(client, signer, http, store(self.attempts - 1), store(0), credentials)
 
     def _as_role(self, core: botocore.session.Session, session: boto3.Session, region: str) -> boto3.Session:
         assumed = assume(
@@ -122,16 +127,16 @@ class S3Access:
         )
         return boto3.Session(botocore_session=assumed)
 
-    def _client(self, session: boto3.Session, region: str) -> Any:
+    def _client(self, session: boto3.Session, region: str, endpoint: str | None) -> Any:
         config: dict[str, Any] = {}
-        if self.endpoint:
+        if endpoint:
             # Other servers than Amazon's often know neither names in the host nor the newer checksums.
             config["s3"] = {"addressing_style": "path"}
             config["request_checksum_calculation"] = config["response_checksum_validation"] = "when_required"
         return session.client(
             "s3",
             region_name=region,
-            endpoint_url=self.endpoint,
+            endpoint_url=endpoint,
             config=self._config(
                 1, signature_version=UNSIGNED if self.anonymous else "s3v4", max_pool_connections=32, **config
             ),
