@@ -140,6 +140,17 @@ class Identities:
         told = f"{end:%Y-%m-%dT%H:%M:%SZ}"
         return self._issue("impersonated", 200, lambda token: {"accessToken": token, "expireTime": told})
 
+    def metadata(self, path: str) -> Answer:
+        """What a machine of Google's is told of itself."""
+        account = "/computeMetadata/v1/instance/service-accounts/"
+        if path.startswith(f"{account}default/?recursive=true"):
+            return _json(200, {"email": READER, "scopes": ["https://www.googleapis.com/auth/cloud-platform"]})
+        if path.startswith((f"{account}default/token", f"{account}{READER}/token")):
+            return self._issue("impersonated", 200, lambda token: {"access_token": token, "expires_in": 3600})
+        if path.startswith("/computeMetadata/v1/project/project-id"):
+            return 200, "text/plain", "p"
+        return 200 if path == "/" else 404, "text/plain", ""
+
     def _sign_blob(self, account: str, authorization: str, body: dict[str, Any]) -> Answer:
         self.asked.append(("signBlob", {"account": account}))
         if self.busy:
@@ -214,8 +225,15 @@ def identity_server() -> Iterator[Identities]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            status, kind, text = state.answer(self.path, self.headers, body)  # type: ignore[arg-type]
+            self._say(state.answer(self.path, self.headers, body))  # type: ignore[arg-type]
+
+        def do_GET(self) -> None:
+            self._say(state.metadata(self.path))
+
+        def _say(self, answer: Answer) -> None:
+            status, kind, text = answer
             self.send_response(status)
+            self.send_header("metadata-flavor", "Google")
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(text.encode())))
             self.end_headers()

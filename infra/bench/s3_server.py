@@ -1,9 +1,9 @@
 """An S3 server in memory, for tests and measurements: `python -m infra.bench.s3_server --port 0` prints host:port.
 
 Speaks what boto3 and obstore need, path-style: ListBuckets, Create/Head/DeleteBucket, GetBucketLocation, ListObjectsV2,
-Get/Head/Put/Delete/DeleteObjects with conditions and ranges. Signatures are not verified (of signed URLs they can be); with `--access-key` a request
-must name that key in its credential scope, else it gets 403 as from S3 (with a session's, its token too). Any bytes can
-be a key.
+Get/Head/Put/Delete/DeleteObjects with conditions and ranges. Signatures are not verified, but for those of signed URLs
+where a test wants it; with `--access-key` a request must name that key in its credential scope, else it gets 403 as
+from S3 (with a session's, its token too). Any bytes can be a key.
 
 Tests steer it by JSON posted to `/-/<name>`: see `Admin`. The fault rules are described at `s3_wire.Rule`.
 """

@@ -19,8 +19,8 @@ from shared.adapters.objects.redis import RedisObjects
 from tests.conformance.objects import ListingContract, ObjectStoreContract
 from tests.conformance.objects_place import Place
 from tests.conformance.objects_signing import SigningContract, UnsignedContract
-from tests.identities import own_key, public, service_account
 from tests.emulators_buckets import azure_emulator, gcs_emulator, redis_emulator
+from tests.identities import own_key, public, service_account
 
 __all__ = ["azure_emulator", "gcs_emulator", "own_key", "redis_emulator"]
 
