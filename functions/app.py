@@ -11,6 +11,7 @@ from functions import (
     annotations,
     errors,
     imports,
+    media,
     predictions,
     projects,
     server,
@@ -20,12 +21,18 @@ from functions import (
     users,
     webhooks,
 )
+from functions.cors import Cors
 from shared import __version__
 from shared.services.context import Context
 from shared.services.labelling.selecting import SelectedPages
 from shared.services.labelling.tasks import TaskPages
+from shared.services.media.signing import SignedUrls
 from shared.services.paging import Pages
 
+MODULES = (
+    *(projects, imports, storages, tasks, annotations, predictions, media),
+    *(webhooks, tokens, users, server),
+)
 DESCRIPTION = """Connects buckets to data-labelling projects. Works with Label Studio's SDK.
 
 Authenticate with the header `Authorization: Token <your token>`, or with `Authorization: Bearer <access token>`, for
@@ -37,10 +44,12 @@ def create_app(get_ctx: Callable[[], Context]) -> FastAPI:
     app = FastAPI(title="Sluice", version=__version__, description=DESCRIPTION, redirect_slashes=False)
     app.state.get_ctx = get_ctx
     app.state.project_pages, app.state.task_pages, app.state.selected_pages = Pages(), TaskPages(), SelectedPages()
-    for module in (projects, imports, storages, tasks, annotations, predictions, webhooks, tokens, users, server):
+    app.state.signed_urls = SignedUrls()
+    for module in MODULES:
         app.router.routes.extend(module.router.routes)  # as they are: including makes each of them once more
     app.add_middleware(Slashes)
     errors.install(app)
+    app.add_middleware(Cors, get_ctx=get_ctx)
     app.openapi = partial(_document, app)  # type: ignore[method-assign]
     return app
 

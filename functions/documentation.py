@@ -32,6 +32,7 @@ TAGS = {
     "Import": "Tasks and predictions that come with a request.",
     "Annotations": "What people said of tasks.",
     "Predictions": "What models said of tasks.",
+    "Media": "What browsers load of tasks' objects.",
     "Webhooks": "Whom events are posted to.",
     "Users": "Who has access, and who calls.",
     "Tokens": "Refresh tokens, and the access tokens that they are exchanged for.",
@@ -157,6 +158,8 @@ def _describe(operation: Operation, shapes: "Shapes") -> None:
         if "model" in given:
             content = {JSON: shapes.content(given["model"], "serialization")}
             answers[int(other)] = {"description": given["description"], "content": content}
+        elif given:
+            answers[int(other)] = given
     said["responses"] = {str(number): answers[number] for number in sorted(answers)}
 
 
@@ -170,7 +173,7 @@ def _of_parameter(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _refused(operation: Operation, calls: set[Callable[..., Any] | None]) -> set[int]:
     route, _, said = operation
-    found = {int(status) for status in route.responses}
+    found = {int(status) for status in route.responses} & REFUSALS.keys()
     if context in calls:
         found |= {400, 503}
     if authenticated in calls:

@@ -13,6 +13,7 @@ from shared.model.times import ago, moment
 from shared.model.user import User
 from shared.ports import Document
 from shared.services.labelling.tasks import Parts
+from shared.services.media.links import Links
 
 People = Mapping[int, User]
 """Who is known by name, by number."""
@@ -22,9 +23,19 @@ TASK_ONLY_LACKS = frozenset(
 
 
 def task_shape(
-    document: Document, project: Project, parts: Parts, people: People, now: float, *, task_only: bool = False
+    document: Document,
+    project: Project,
+    parts: Parts,
+    people: People,
+    now: float,
+    *,
+    task_only: bool = False,
+    links: Links | None = None,
 ) -> dict[str, Any]:
-    """A task in a list, or read by itself; data is passed through as it is stored, whatever its numbers' size."""
+    """A task in a list, or read by itself; data is passed through as it is stored, whatever its numbers' size.
+
+    With `links`, URIs of objects in data are addresses that a browser can load.
+    """
     stored = document.data
     valid = [annotation for annotation in parts.annotations if not annotation.was_cancelled]
     scores = [prediction.score for prediction in parts.predictions if prediction.score is not None]
@@ -52,7 +63,7 @@ def task_shape(
         "avg_lead_time": sum(lead_times) / len(lead_times) if lead_times else None,
         "draft_exists": False,
         "updated_by": [{"user_id": number} for number in sorted({a.updated_by for a in valid if a.updated_by})],
-        "data": task_data(document, project),
+        "data": task_data(document, project, links),
         "meta": _meta(stored),
         "created_at": moment(stored["created_at"]),
         "updated_at": moment(stored["updated_at"]),
@@ -93,13 +104,13 @@ def new_task_shape(document: Document, project: Project) -> dict[str, Any]:
     }
 
 
-def task_data(document: Document, project: Project) -> Any:
+def task_data(document: Document, project: Project, links: Links | None = None) -> Any:
     """A task's data as people read it: what blob mode left without a name has the project's."""
-    stored = document.data["data"]
-    if UNDEFINED.encode() in stored:
+    data = document.data["data"]
+    if UNDEFINED.encode() in data:
         # Written again by itself: as deep as it may be, it would be too deep inside of an answer.
-        return orjson.Fragment(orjson.dumps(named_data(orjson.loads(stored), project.data_key)))
-    return orjson.Fragment(stored)
+        data = orjson.dumps(named_data(orjson.loads(data), project.data_key))
+    return orjson.Fragment(links.resolved(document, data) if links else data)
 
 
 def _meta(stored: Mapping[str, Any]) -> Any:

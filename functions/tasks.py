@@ -21,21 +21,30 @@ from shared.ports import Document
 from shared.services.accounts import users
 from shared.services.context import Context
 from shared.services.labelling import adding, task_edits, tasks
+from shared.services.media.links import Links
 from shared.services.storages import connecting
 
 router = APIRouter(prefix="/api", tags=["Tasks"], route_class=Route)
 NO_PROJECT = {"model": ErrorBody | Detail, "description": "No such project or page; without a project, `detail` alone."}
 
 
+ResolveUri = Annotated[
+    Flag, Query(description="Whether URIs of objects in `data` become addresses to load them by: true if not given.")
+]
+
+
 def shown(
-    ctx: Context, user: User, project: Project, found: Sequence[Document], *, task_only: bool = False
+    ctx: Context, user: User, project: Project, found: Sequence[Document], resolve_uri: str, *, task_only: bool = False
 ) -> list[dict[str, Any]]:
     """Tasks of one project as the API shows them, with what people and models said of them."""
+    links = None if resolve_uri.lower() in {"0", "false"} else Links(ctx, project.id)
     parts = tasks.parts(ctx, found)
     makers = (one.completed_by for part in parts.values() for one in part.annotations if one.completed_by)
     people = users.named(ctx, makers, user, project=project.id)
     now = ctx.clock()
-    return [task_shape(task, project, parts[task.ref.id], people, now, task_only=task_only) for task in found]
+    return [
+        task_shape(task, project, parts[task.ref.id], people, now, task_only=task_only, links=links) for task in found
+    ]
 
 
 @router.get("/tasks", response_model=TaskPage, responses={404: NO_PROJECT})
@@ -67,6 +76,7 @@ def list_tasks(
         ),
     ] = None,
     only_annotated: Annotated[Flag, Query(description="Whether to leave out tasks without annotations.")] = "",
+    resolve_uri: ResolveUri = "",
 ) -> Json:
     """A project's tasks, in the order of their source (storage, key, row) or as `query` says.
 
@@ -87,7 +97,7 @@ def list_tasks(
             "total_annotations": totals.annotations,
             "total_predictions": totals.predictions,
             "total": totals.tasks,
-            "tasks": shown(ctx, user, owner, found, task_only=fields != "all"),
+            "tasks": shown(ctx, user, owner, found, resolve_uri, task_only=fields != "all"),
         }
     )
 
@@ -104,9 +114,9 @@ def create_task(ctx: Ctx, user: Caller, given: Given, key: IdempotencyKey = "") 
 
 
 @router.get("/tasks/{id}", response_model=TaskOut)
-def get_task(ctx: Ctx, user: Caller, task: OwnTask) -> Json:
+def get_task(ctx: Ctx, user: Caller, task: OwnTask, resolve_uri: ResolveUri = "") -> Json:
     """One task, with annotations and predictions."""
-    return Json(shown(ctx, user, task.project, [task.document])[0])
+    return Json(shown(ctx, user, task.project, [task.document], resolve_uri)[0])
 
 
 @router.patch("/tasks/{id}", response_model=NewTaskOut, openapi_extra=request_body(TaskEdit))

@@ -177,6 +177,18 @@ class Settings:
     webhook_allow_private: bool = False
     """Lets webhooks have addresses that only this network reaches. Never where users are not to be trusted with it."""
 
+    # Media.
+    media_piece_bytes: int = 2 * 1024 * 1024
+    """Size of the pieces in which an object is streamed; two are held at once."""
+    media_max_range_bytes: int = 0
+    """The most that a range without an end is answered with, where the platform limits answers; 0: all of it."""
+    media_cache_seconds: int = 3600
+    """How long browsers keep what was streamed to them before they ask whether it is still the same."""
+    max_resolve_uris: int = 1000
+    """URIs that one request can have signed."""
+    cors_origins: str = ""
+    """Origins of web pages that may use the API, with commas between: https://label.example.org. "*" is all."""
+
     # Requests.
     preview_objects: int = 100
     """Objects that a preview of a bucket shows where its request does not say how many."""

@@ -283,9 +283,14 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+(?P<key>[ \t\r\n]*+:)?+', r
 _MAYBE = re.compile(rf"(?:{'|'.join(SCHEMES)}):\\?/\\?/|\\u00[2-7]".encode())
 
 
+def may_hold_uri(data: bytes) -> bool:
+    """Whether a JSON document needs a closer look: a quick one for what mostly holds none."""
+    return bool(_MAYBE.search(data))
+
+
 def resolve_json(data: bytes, resolve: Resolve, own: str = "") -> bytes:
     """A JSON document with `resolve_text` done to each string in it that is no key; all else stays as it is written."""
-    if not _MAYBE.search(data):
+    if not may_hold_uri(data):
         return data
     parts, done = [], 0
     for token in _STRING.finditer(data):
