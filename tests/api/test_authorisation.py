@@ -21,7 +21,7 @@ from shared.ports import Query
 from shared.records.collection import Collection
 from shared.services.accounts import jwts
 from tests.api.client import Api
-from tests.api.world import CANARY, RECEIVER, World, make
+from tests.api.world import BUCKET, CANARY, RECEIVER, World, make
 
 REFUSED = "object does not exist|not known|not one of the available choices"
 OPEN = {
@@ -127,6 +127,16 @@ CALLS: dict[str, Call | list[Call]] = {
         of("invalid", project=PROJECT, selected_items={"all": True, "excluded": []}, result=[]),
     ],
     "POST /api/annotations/bulk-delete": of("invalid", project=PROJECT, ids=[ANNOTATION]),
+    **{
+        f"{method} /{kind}/{{id}}/{way}": Call(
+            query=lambda _: {"fileuri": f"s3://{BUCKET}/key"}, status=frozenset({303})
+        )
+        for method in ("GET", "HEAD")
+        for kind in ("tasks", "projects")
+        for way in ("resolve", "presign")
+    },
+    **{f"{method} /data/local-files": asked("missing", d="digits/0000.png") for method in ("GET", "HEAD")},
+    "POST /api/projects/{id}/resolve/batch": of("missing", uris=[f"s3://{BUCKET}/key"]),
     "GET /api/predictions": [
         asked("missing", task=TASK),
         asked("missing", project=PROJECT),

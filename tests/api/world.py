@@ -16,6 +16,8 @@ from tests.api.client import Api
 
 RECEIVER = "http://127.0.0.1:9/CANARY"
 """Of a webhook, which is told of nothing: no test of worlds delivers."""
+BUCKET = "canary-bucket"
+"""Of a storage that covers all of it."""
 CANARY = "CANARY"
 """In every text of a world: who may not see it must not find it in an answer."""
 
@@ -42,9 +44,10 @@ class World:
         return "/".join(parts)
 
 
-def storage_of_type(api: Api, kind: str, direction: Direction, project: int) -> int:
+def storage_of_type(api: Api, kind: str, direction: Direction, project: int, **more: str) -> int:
     """A storage that nobody has connected to: its bucket is not there."""
-    fields = {"project": project, "title": CANARY, "path": api.folder(), "host": "127.0.0.1", "port": "1"}
+    fields = {"project": project, "title": CANARY, "path": api.folder(files=1), "host": "127.0.0.1", "port": "1"}
+    fields |= more
     ctx = api.ctx
     draft = connecting.new_draft(ctx, PROVIDERS[kind], fields, direction, user=users.first(ctx))
     number = next_id(ctx.documents, "storages")
@@ -81,6 +84,9 @@ def make(api: Api, name: str) -> World:
         for direction in DIRECTIONS
         for kind in PROVIDERS
     }
+    # Signs without asking anybody.
+    keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
+    storage_of_type(api, "s3", "import", project, bucket=BUCKET, s3_endpoint="http://127.0.0.1:9", **keys)
     webhook = api.post("/api/webhooks/", {"project": project, "url": RECEIVER}, 201)["id"]
     return World(
         admin=api,
@@ -89,9 +95,9 @@ def make(api: Api, name: str) -> World:
         user=user,
         refresh=issued.token,
         ids={
-            "/api/projects/{id}": project,
+            **dict.fromkeys(["/api/projects/{id}", "/projects/{id}"], project),
             "/api/projects/{id}/imports/{import_pk}": upload,
-            "/api/tasks/{id}": task,
+            **dict.fromkeys(["/api/tasks/{id}", "/tasks/{id}"], task),
             "/api/annotations/{id}": annotation,
             "/api/predictions/{id}": prediction,
             "/api/users/{id}": user.id,
