@@ -122,8 +122,13 @@ def _places(text: str, own: str) -> Iterator[tuple[int, int, bool]]:
         yield from _embedded(text)
 
 
-# Attempts start only behind a separator, and there is none in a scheme: no character is looked at twice.
-_NEXT = re.compile(rf"(?<=[{_BLANKS},;|]){_ANY}")
+_QUOTES = ('"', "'", "&quot;", "&#34;", "&#39;", "&apos;", "&#x27;")
+_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
+_ENTITIES |= dict.fromkeys(("&quot;", "&#34;"), '"') | dict.fromkeys(("&apos;", "&#39;", "&#x27;"), "'")
+_ENTITY = re.compile("|".join(_ENTITIES))
+# An entity's ";" parts nothing. Attempts start only behind a separator, and there is none in a scheme: no character is
+# looked at twice.
+_NEXT = re.compile(rf"(?<=[{_BLANKS},;|]){''.join(f'(?<!{entity})' for entity in _ENTITIES)}{_ANY}")
 _DESCRIPTOR = re.compile(rf"[{_BLANKS}][0-9]+(?:\.[0-9]+)?[xw]\Z")
 _SRCSET = re.compile(rf"srcset[{_BLANKS}]*=[{_BLANKS}]*\Z", re.IGNORECASE)
 
@@ -148,10 +153,6 @@ def _listed(
         yield here, here + len(uri)
 
 
-_QUOTES = ('"', "'", "&quot;", "&#34;", "&#39;", "&apos;", "&#x27;")
-_ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
-_ENTITIES |= dict.fromkeys(("&quot;", "&#34;"), '"') | dict.fromkeys(("&apos;", "&#39;", "&#x27;"), "'")
-_ENTITY = re.compile("|".join(_ENTITIES))
 _OPENER = re.compile(
     rf"(?:(?:(?P<quote>{'|'.join(_QUOTES)})|(?P<paren>(?<![\w-])[uU][rR][lL]\(|\]\()|(?P<equals>=))[{_BLANKS}]*+"
     rf"|<)(?P<uri>{_OURS})"
