@@ -1,6 +1,6 @@
 """The HTTP API as Python calls: how the command line and the demo talk to a server, on this machine or deployed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import NoneType
@@ -222,6 +222,21 @@ class Client:
     def storage(self, storage: Storage) -> Storage:
         """The storage as it is now."""
         return Storage.of(self.call("GET", _path(storage)), storage.type)
+
+    def validate(self, storage: Storage) -> None:
+        """Has the server look into the bucket. Raises `ApiError` with what is wrong."""
+        body = {"id": storage.id, "project": storage.project}
+        self.call("POST", f"/api/storages/{storage.type}/validate", json=body, expect=NoneType)
+
+    def files(self, storage: Storage, limit: int) -> list[Json]:
+        """The first objects that a sync would take; one without a size says that there may be more."""
+        body = {"id": storage.id, "project": storage.project, "limit": limit}
+        return list(self.call("POST", f"/api/storages/{storage.type}/files", json=body)["files"])
+
+    def resolve(self, project: int, uris: Sequence[str]) -> list[Json]:
+        """URLs for objects that storages of a project cover: `url`, `expires_at`, `error` for each."""
+        path = f"/api/projects/{project}/resolve/batch"
+        return list(self.call("POST", path, json={"uris": list(uris)})["results"])
 
     def sync(self, storage: Storage) -> Storage:
         """Starts a sync, or joins the one under way; `storage` tells how it goes."""
