@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench import exporting, measures
+from infra.bench import exporting, measures, signing
 from infra.bench.s3_process import s3_server
 from shared import log
 
@@ -53,6 +53,19 @@ def main() -> None:
         table.add_row(*_measure(case, divisor))
     Console(width=200).print(table)
     Console(width=200).print(_targets(10_000 // divisor))
+    Console(width=200).print(_signing())
+
+
+def _signing() -> Table:
+    """How fast URLs are signed."""
+    table = Table(
+        title=f"signed URLs per second on one core; aimed at: {signing.TARGET:,} for S3 and Google's key files"
+    )
+    for column in ("provider", "URLs/s", "bare RSA signatures/s", "share of bare"):
+        table.add_column(column, justify="left" if column == "provider" else "right")
+    for name, urls, bare in signing.measure():
+        table.add_row(name, f"{urls:,.0f}", *((f"{bare:,.0f}", f"{urls / bare:.0%}") if bare else ("", "")))
+    return table
 
 
 def _targets(objects: int) -> Table:
