@@ -258,3 +258,23 @@ def test_a_megabyte_of_anything_comes_to_an_end(repeated, start):
     assert orjson.dumps([text]) == resolve_json(orjson.dumps([text]), of_z)
     assert text.encode() == resolve_json(text.encode(), of_z)
     assert from_fileuri(text) is None
+
+
+class Walked(str):
+    """A text that counts how many of its characters are looked at to find others."""
+
+    characters = 0
+
+    def find(self, *asked):
+        found = super().find(*asked)
+        self.characters += (len(self) if found < 0 else found) - asked[1]
+        return found
+
+
+@pytest.mark.parametrize("repeated", [*HOSTILE, "<p title=&quot;s3://b ", "\"s3://b/k' <s3://b/k "])
+def test_what_closes_a_place_is_looked_for_once(repeated):
+    text = Walked(repeated * 1000 + "&quot;")
+
+    resolve_text(text, of_z)
+
+    assert text.characters <= 4 * len(text)
