@@ -51,6 +51,7 @@ def test_a_fresh_s3_storage(api: Api, s3: S3Server):
         "presign_ttl": 1,
         "recursive_scan": False,
         "project": project,
+        "s3_public_endpoint": None,
     }
 
 
