@@ -151,6 +151,11 @@ class Guard:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:  # noqa: BLE001  the last resort
+            if started and isinstance(error.__cause__, StoreError):
+                # In the midst of a stream: the connection ends without what was promised, which tells the client.
+                reason = str(error.__cause__)
+                logger.warning("stream broke off", action="media.broken", path=scope.get("path"), reason=reason)
+                return
             answer = unexpected(error, scope)
             if not started and scope["type"] == "http":
                 await answer(scope, receive, send)

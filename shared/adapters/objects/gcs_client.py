@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -88,8 +89,9 @@ class GcsClient:
         """A URL for an object; None if we are nobody who can sign. Raises `StoreError`."""
         query = {"response-content-type": content_type} if content_type else {}
         if not self._payer_known:
-            self.ask("GET", maxResults=1, fields="nextPageToken")  # finds out whether the bucket wants a payer named
-            self._payer_known = True
+            with suppress(StoreError):  # who may not list, or has no network, can sign all the same
+                self.ask("GET", maxResults=1, fields="nextPageToken")  # tells whether the bucket wants a payer named
+                self._payer_known = True
         if self._payer:
             query["userProject"] = self._payer
         wanted = Wanted(method, self._bucket, key, seconds, query)
