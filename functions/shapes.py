@@ -47,23 +47,26 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
 }
 """What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
 EXPORT_ONLY = ("export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name")
+OWN = ("on_changed", "on_deleted", "sync_interval")
 """Fields of our own; they stand behind those of Label Studio."""
 
 
 def storage_keys(provider: Provider, direction: Direction) -> list[str]:
     """What is shown of a storage, in order. A target lacks what only imports have, and adds what it has itself."""
     keys = list(STORAGE_KEYS[provider.type])
-    if direction == "import":
-        return keys
     imports, exports = ({field.name for field in provider.fields_of(it)} for it in DIRECTIONS)
+    if direction == "import":
+        return [*keys, *(key for key in OWN if key in imports)]
     keys = [key for key in keys if key not in imports - exports]
     keys.insert(keys.index("created_at") + 1, "can_delete_objects")
-    return [*keys, *(key for key in EXPORT_ONLY if key in exports)]
+    return [*keys, *(key for key in (*EXPORT_ONLY, *OWN) if key in exports)]
 
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
     """A storage with its state."""
+    defaults = {field.name: field.default for field in storage.provider.fields_of(storage.direction)}
     known = {
+        **defaults,
         **storage.config,
         **info._asdict(),
         "id": storage.id,

@@ -7,6 +7,7 @@ from shared.model.fields import (
     BLOB_URLS_EXPORT,
     BUCKET,
     COMMON,
+    POLICIES,
     PREFIX,
     PRESIGN,
     RECURSIVE,
@@ -48,6 +49,7 @@ S3 = Provider(
         Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -79,6 +81,7 @@ GCS = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -121,6 +124,7 @@ AZURE = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -171,6 +175,7 @@ LOCAL_FILES = Provider(
         *REGEX,
         *BLOB_URLS,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )

@@ -15,6 +15,7 @@ from shared.ports import Create, ObjectStore
 from shared.services.context import Context
 from shared.services.exports.full_sync import FullSync
 from shared.services.imports.importing import Importer
+from shared.services.imports.undeleting import undelete
 from shared.services.sync import hints, lanes, runs
 from shared.services.sync.claiming import Claimer
 from shared.services.sync.holding import ChunkLostError, Holding, ping
@@ -44,7 +45,8 @@ def work(ctx: Context, permit: Permit) -> bool:
     storage = ctx.storages.get(permit.storage)
     if storage is None:
         return True
-    claimer = Claimer(ctx, in_order=not storage.value.provider.lanes)
+    deletes = storage.value.direction == "import" and storage.value.policies.deletes
+    claimer = Claimer(ctx, in_order=not storage.value.provider.lanes, deletes=deletes)
     walk: Walk | None = None
     first = True
     while True:
@@ -54,6 +56,8 @@ def work(ctx: Context, permit: Permit) -> bool:
         holding = claimer.next(gate)
         if holding == "none open":
             if not runs.finalise(ctx, gate):
+                if claimer.decided(gate):
+                    continue  # of deletions that waited
                 lanes.advance(ctx, permit, idle=True)  # others are ending it; look again later, not in a circle
             return True
         if isinstance(holding, str):
@@ -153,12 +157,21 @@ class ChunkSync:
             raise StoreError(
                 f"A part of the bucket stopped its worker {self.holding.chunk.crashes - 1} times in a row: {fault}"
             )
+        gate, chunk = self.holding.gate.value, self.holding.chunk
+        found = self.ctx.runs.get(gate.run) if gate.run else None
+        run = found.value if found else None
+        wants, policies = self.walk.scope.wants, self.storage.policies
+        importer = Importer(self.ctx, self.holding, self.storage, self.store, self.deadline, run)
+        if run is not None and run.deletions and chunk.seen_seq == gate.run_seq and not chunk.unsettled:
+            importer.settle(diff([], self.holding.ledger, shape="", wants=wants, policies=policies).owed)
+            return
         pending = self._list()
         if pending is None:
             return  # what was cut off so far stays cut off
-        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=self.walk.scope.wants)
-        excluded = pending.listed - len(pending.wanted)
-        Importer(self.ctx, self.holding, self.storage, self.store, self.deadline).run(plan, pending.wanted, excluded)
+        if run is not None and run.reimport_deleted:
+            undelete(self.ctx, self.holding, self.storage, run, pending.wanted)
+        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=wants, policies=policies)
+        importer.run(plan, pending.wanted, pending.listed - len(pending.wanted))
 
     def _list(self) -> Pending | None:
         """What lies in the chunk's range; cuts off full chunks while it does not fit. None: out of time."""

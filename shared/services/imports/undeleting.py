@@ -1,0 +1,46 @@
+"""The way back for tasks that users deleted: a run that was asked to makes them anew, of the objects as they are."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from shared.errors import CommitRefusedError, StoreUnavailableError
+from shared.model.ledger import Entry, ObjectInfo
+from shared.model.run import Run
+from shared.model.storage import Storage
+from shared.ports import Delete, Document, Write
+from shared.services.context import Context
+from shared.services.sync.holding import Holding
+
+MAX_DELETES = 400
+ATTEMPTS = 3
+
+
+def undelete(ctx: Context, holding: Holding, storage: Storage, run: Run, listing: Sequence[ObjectInfo]) -> None:
+    """Forgets the deletions of a chunk's listed objects, and has the ledger say that these begin again.
+
+    Both in one commit, so that each deletion is forgotten once: what a user deletes after the run was started stays
+    deleted. Objects that are not there stay as they are.
+    """
+    keys = {info.key for info in listing if not info.problem}
+    for _ in range(ATTEMPTS):
+        found = ctx.tasks.tombstones(storage.project, storage.id, holding.chunk.map, keys, until=run.time_queued)
+        try:
+            for at in range(0, len(found), MAX_DELETES):
+                _forget(holding, found[at : at + MAX_DELETES])
+        except CommitRefusedError:
+            continue
+        return
+    raise StoreUnavailableError("what users deleted is being changed by others all the time")
+
+
+def _forget(holding: Holding, found: Sequence[Document]) -> None:
+    numbers: dict[str, int] = defaultdict(int)
+    for tombstone in found:
+        numbers[tombstone.data["key"]] += 1
+    ledger = dict(holding.ledger)
+    for key, number in numbers.items():
+        before = ledger.get(key) or Entry(key, "")
+        # Without a version it differs from whatever is listed; `tombs` has its tasks compared with its rows.
+        ledger[key] = Entry(key, "", before.size, before.modified, tasks=before.tasks, tombs=max(before.tombs, number))
+    writes: list[Write] = [Delete(tombstone.ref, tombstone.revision) for tombstone in found]
+    holding.commit(writes, ledger=ledger)
