@@ -6,8 +6,9 @@ actor that is killed disappears between two port calls, as a process does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from greenlet import greenlet
@@ -18,6 +19,7 @@ from shared.adapters.receivers import HttpReceivers
 from shared.model.chunk import Chunk
 from shared.model.project import Project
 from shared.model.run import Ending, Gate, Permit
+from shared.model.schedule import scheduled
 from shared.model.storage import Storage
 from shared.ports import Message, Query, Write
 from shared.records.runs import gates
@@ -81,6 +83,8 @@ class World:
     needed: frozenset[str] = frozenset()
     events: bool = False
     blob_mode: bool = True
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """More settings of the storage."""
 
     def __post_init__(self) -> None:
         self.main = greenlet.getcurrent()
@@ -105,10 +109,11 @@ class World:
             type="s3",
             project=PROJECT,
             created_at=self.now,
-            config={"use_blob_urls": self.blob_mode, "recursive_scan": True},
+            config={"bucket": "b", "use_blob_urls": self.blob_mode, "recursive_scan": True, **self.config},
             secrets=b"",
             meta={},
         )
+        storage = scheduled(storage, started=None)
         gate = Gate(
             id=str(STORAGE),
             storage=STORAGE,

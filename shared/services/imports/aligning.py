@@ -61,33 +61,36 @@ class Alignment:
         ctx, storage = self._importer.ctx, self._importer.storage
         old = ctx.tasks.of_key(storage.project, storage.id, self._importer.holding.chunk.map, self._listed.key)
         self._tombs = sum(document.data["deleted"] for document in old)
-        rows = self._digests()
+        rows, whole = self._digests()
         if rows is None:
             limit = ctx.settings.max_rows_to_align
             reason = f"it changed and has more than {limit} rows, too many to compare; its tasks were left as they are"
             self._finish(self._before.tasks, reason)
             return
         steps = self._plan(old, rows)
+        if whole:  # else the rows that were not found may only not have been readable
+            self._part(old, {s.task.ref for s in steps.values() if s.task is not None})
         kept = self._apply(steps)
         if kept is None:
             return
         count, last = kept
-        if not last.reason:  # else the rows that were not found may only not have been readable
-            self._part(old, {s.task.ref for s in steps.values() if s.task is not None})
         self._send()
         if not self._batch.stopped:
             self._finish(self._before.tasks if last.reason else count, last.reason, last)
 
-    def _digests(self) -> dict[int | None, str] | None:
-        """The digest of each new row, or None if there are too many."""
+    def _digests(self) -> tuple[dict[int | None, str] | None, bool]:
+        """The digest of each new row, None if there are too many; and whether the file could be read to its end."""
         digests: dict[int | None, str] = {}
+        whole = True
         settings = self._importer.ctx.settings
         for row in read_rows(self._source, max_row_bytes=settings.max_row_bytes):
             if isinstance(row, TaskRow):
                 digests[row.index] = row.digest
                 if len(digests) > settings.max_rows_to_align:
-                    return None
-        return digests
+                    return None, False
+            elif row.fatal or row.index is None:
+                whole = False
+        return digests, whole
 
     def _plan(self, old: list[Document], rows: dict[int | None, str]) -> dict[int | None, Step]:
         """A step for each new row; every old task is used at most once."""
@@ -95,7 +98,8 @@ class Alignment:
         by_row: dict[int | None, list[Document]] = defaultdict(list)
         for document in old:
             by_digest[document.data.get("digest", "")].append(document)
-            left_behind = document.data["deleted"] and document.data.get("mark")  # its row had gone before it did
+            # Another task had taken its row before a user deleted it.
+            left_behind = document.data["deleted"] and document.data.get("mark") == "source_changed"
             if not tasks.annotated(document) and not left_behind:
                 by_row[document.data["row"]].append(document)
         steps: dict[int | None, Step] = {}

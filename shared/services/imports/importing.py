@@ -122,7 +122,10 @@ class Importer:
     # ------------------------------------------------------------------------------------------- file mode
 
     def _import_files(self, todos: Sequence[Todo]) -> None:
-        readable = [todo for todo in todos if self._worth_reading(todo)]
+        as_they_were = [todo for todo in todos if self._only_marked(todo)]
+        self._retirer.refresh(as_they_were)
+        stay = {todo.listed.key for todo in as_they_were}
+        readable = [todo for todo in todos if todo.listed.key not in stay and self._worth_reading(todo)]
         careful = self.holding.chunk.crashes > 2 or bool(self.holding.chunk.trying)
         if careful:
             self._import_carefully(readable)
@@ -152,6 +155,12 @@ class Importer:
         self.batch.flush()
         if not self.batch.stopped:
             self.holding.commit(trying=todo.listed.key)
+
+    def _only_marked(self, todo: Todo) -> bool:
+        """Whether it is back and its tasks stay as they are, whatever it holds now."""
+        entry = todo.entry
+        stays = entry is not None and entry.applied == "mark" and bool(entry.version)
+        return stays and todo.kind == "back" and not self.policies.updates and not todo.listed.problem
 
     def _worth_reading(self, todo: Todo) -> bool:
         """Whether to read it at all; if not, says why in the ledger."""
