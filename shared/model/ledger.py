@@ -196,7 +196,7 @@ def diff(
         entry = ledger.get(listed.key)
         if entry is None:
             todo.append(Todo(listed, "new", None))
-        elif entry.state == "gone" and entry.applied not in ("", "awaiting"):
+        elif entry.state == "gone" and entry.applied:
             todo.append(Todo(listed, "back", entry))
         elif entry.version != listed.version and _counts(entry, policies):
             todo.append(Todo(listed, "changed", entry))
@@ -208,8 +208,14 @@ def diff(
             back.append(entry)
     absent = [entry for key, entry in ledger.items() if key not in seen and wants(key)]
     gone = [entry for entry in absent if entry.state != "gone"]
-    owed = [entry for entry in absent if _has_tasks(entry) and policies.owes(_applied(entry))]
-    return Diff(tuple(todo), tuple(gone), tuple(back), tuple(owed))
+    due = [entry for entry in absent if _has_tasks(entry) and policies.owes(_applied(entry))]
+    return Diff(tuple(todo), tuple(gone), tuple(back), tuple(due))
+
+
+def owed(ledger: Ledger, *, wants: Callable[[str], bool], policies: Policies) -> list[Entry]:
+    """What is known to be gone, and the policy was not applied to its tasks yet; nothing is listed for it."""
+    gone = [entry for key, entry in ledger.items() if entry.state == "gone" and wants(key)]
+    return [entry for entry in gone if _has_tasks(entry) and policies.owes(entry.applied)]
 
 
 def _counts(entry: Entry, policies: Policies) -> bool:

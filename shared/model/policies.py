@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 OnChanged = Literal["ignore", "update_unannotated"]
 OnDeleted = Literal["keep", "mark", "delete_unannotated"]
 Applied = Literal["", "mark", "awaiting", "delete_unannotated"]
-"""What was done about the tasks of an object that is gone. `awaiting`: counted among those that a run would delete."""
+"""What was done about the tasks of an object that is gone. `awaiting`: counted among those that a run would delete;
+they may have been marked before."""
 APPLIED: tuple[Applied, ...] = ("", "mark", "awaiting", "delete_unannotated")
 SETTLED: Mapping[OnDeleted, tuple[Applied, ...]] = {
     "keep": APPLIED,

@@ -81,7 +81,7 @@ class Retirer:
             if holding.chunk.seen_seq == seq:
                 counted = [entry for entry in owed if entry.applied == "awaiting"]
                 self._apply(counted, "delete_unannotated" if run.deletions == "allowed" else "mark")
-                rest = [entry for entry in owed if entry.applied != "awaiting"]
+                rest = [entry for entry in owed if entry.applied == ""]  # went meanwhile
         if rest and not self._batch.stopped:
             self._apply(rest, "delete_unannotated" if self._few(len(rest)) else "mark", doomed=1)
         return True
@@ -96,14 +96,14 @@ class Retirer:
 
     def _apply(self, entries: Sequence[Entry], applied: Applied, *, doomed: int = 0) -> None:
         deleting = applied == "delete_unannotated"
-        for group in _groups(entries):
+        for group in _groups([entry for entry in entries if entry.applied != applied]):
             if self._batch.stopped:
                 return
             if deleting:
                 gone = absent(self._ctx, self._importer.store, [entry.key for entry in group])
                 there = [entry for entry in group if entry.key not in gone]
-                if there:  # listed too early: the next listing finds it
-                    self._batch.updated([], entries={it.key: it._replace(state="gone", applied="") for it in there})
+                if there:  # listed too early, or not whole: the next listing tells
+                    self._batch.updated([], entries={it.key: it._replace(state="gone", applied="mark") for it in there})
                 group = [entry for entry in group if entry.key in gone]
             found = self._tasks_of([entry.key for entry in group])
             steps = [self._retire(entry, found[entry.key], applied) for entry in group]

@@ -8,7 +8,7 @@ is expected: faults of a bucket are kept on the chunk, and the lane works elsewh
 from shared.errors import SluiceError, StoreError, StoreUnavailableError
 from shared.log import logger
 from shared.model.chunk import backoff, start_index
-from shared.model.ledger import diff, split
+from shared.model.ledger import diff, owed, split
 from shared.model.run import Permit, lane_id
 from shared.model.storage import Scope, Storage
 from shared.ports import Create, ObjectStore
@@ -163,7 +163,7 @@ class ChunkSync:
         wants, policies = self.walk.scope.wants, self.storage.policies
         importer = Importer(self.ctx, self.holding, self.storage, self.store, self.deadline, run)
         if run is not None and run.deletions and chunk.seen_seq == gate.run_seq and not chunk.unsettled:
-            importer.settle(diff([], self.holding.ledger, shape="", wants=wants, policies=policies).owed)
+            importer.settle(owed(self.holding.ledger, wants=wants, policies=policies))
             return
         pending = self._list()
         if pending is None:
