@@ -70,16 +70,11 @@ class Storage:
     def shape(self) -> str:
         """Fingerprint of what is taken from the bucket or written to it, and how."""
         if self.direction == "export":
-            names: tuple[str, ...] = (
-                self.provider.prefix,
-                "export_format",
-                "key_template",
-                "can_delete_objects",
-                "manifest",
-            )
-            return _fingerprint(*(self.config.get(name) for name in names))
-        names = (self.provider.prefix, "regex_filter", "recursive_scan", "use_blob_urls")
-        return _fingerprint(*(self.config.get(name) for name in names), PARSER_VERSION)
+            names = ("export_format", "key_template", "can_delete_objects", "manifest")
+            return _fingerprint(self.prefix, *(self.config.get(name) or None for name in names))
+        names = ("regex_filter", "recursive_scan")
+        taken = (self.config.get(name) or None for name in names)
+        return _fingerprint(self.prefix, *taken, self.blob_mode, PARSER_VERSION)
 
     @property
     def prefix(self) -> str:
