@@ -70,10 +70,9 @@ class Storage:
     def shape(self) -> str:
         """Fingerprint of what is taken from the bucket or written to it, and how."""
         if self.direction == "export":
-            names = ("export_format", "key_template", "can_delete_objects", "manifest")
-            return _fingerprint(self.prefix, *(self.config.get(name) or None for name in names))
-        names = ("regex_filter", "recursive_scan")
-        taken = (self.config.get(name) or None for name in names)
+            written = ("export_format", "key_template", "can_delete_objects", "manifest")
+            return _fingerprint(self.prefix, *(self.config.get(name) or None for name in written))
+        taken = (self.config.get(name) or None for name in ("regex_filter", "recursive_scan"))
         return _fingerprint(self.prefix, *taken, self.blob_mode, PARSER_VERSION)
 
     @property

@@ -230,18 +230,14 @@ class Tasks:
 
     def tombstones(
         self, project: int, storage: int, storage_map: str, keys: Collection[str], *, until: float
-    ) -> list[Document]:
+    ) -> Iterator[Document]:
         """What users left of tasks of these objects that they deleted up to a moment. Reads tombstones only."""
         if not keys:
-            return []
-        low, high = position_span(storage, min(keys), max(keys))
-        return [
-            document
-            for document in self._between(project, low, high, deleted=True)
-            if document.data["key"] in keys
-            and document.data["map"] == storage_map
-            and document.data["updated_at"] <= until
-        ]
+            return
+        for document in self._between(project, *position_span(storage, min(keys), max(keys)), deleted=True):
+            data = document.data
+            if data["key"] in keys and data["map"] == storage_map and data["updated_at"] <= until:
+                yield document
 
     def _between(self, project: int, low: str, high: str, *, deleted: bool) -> Iterator[Document]:
         """Tasks between two positions, without their content."""

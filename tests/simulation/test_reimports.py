@@ -1,5 +1,7 @@
 """The way back for what users deleted, under every single fault: each deletion is forgotten once, and no other."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.services.imports import undeleting
@@ -81,14 +83,11 @@ def caught(scenario):
 
 def test_what_is_deleted_meanwhile_would_come_back_without_the_time(monkeypatch):
     """A planted defect: the run forgets whatever it finds deleted."""
-    real = undeleting._forget
+    real = undeleting.undelete
     monkeypatch.setattr(Reimport, "again", 20)
 
-    def late(ctx, holding, storage, run, listing):
-        found = ctx.tasks.tombstones(
-            storage.project, storage.id, holding.chunk.map, {info.key for info in listing}, until=float("inf")
-        )
-        real(holding, found)
+    def late(ctx, holding, storage, run, *others):
+        return real(ctx, holding, storage, replace(run, time_queued=float("inf")), *others)
 
     monkeypatch.setattr("shared.services.sync.syncing.undelete", late)
     assert caught(SCENARIOS[1])

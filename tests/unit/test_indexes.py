@@ -63,7 +63,7 @@ def every_query(documents):
     task.page(1, after=None, limit=5)
     task.count(1)
     task.of_key(1, 1, "m", "k")
-    task.tombstones(1, 1, "m", {"k"}, until=1.0)
+    list(task.tombstones(1, 1, "m", {"k"}, until=1.0))
     counters = ("total_annotations", "cancelled_annotations", "total_predictions")
     task.totals(1, counters)
     task.count_above(1, counters[0], 1)

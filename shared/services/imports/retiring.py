@@ -31,8 +31,8 @@ from shared.services.imports.fetching import absent
 if TYPE_CHECKING:
     from shared.services.imports.importing import Importer
 
-GROUP = 100
-"""Objects whose tasks are read at once."""
+GROUP, HELD = 100, 10_000
+"""Objects, and tasks of them, that are looked at together."""
 FEW = 20
 """Tasks of one commit: few, since one annotator at work refuses all of them."""
 MAX_WRITES = 440
@@ -239,9 +239,20 @@ class Retirer:
         )
 
 
-T = TypeVar("T")
+T = TypeVar("T", Entry, Todo)
 
 
 def _groups(items: Sequence[T]) -> Iterator[list[T]]:
-    for at in range(0, len(items), GROUP):
-        yield list(items[at : at + GROUP])
+    """Objects in turn, as many together as their tasks may be held at once; one alone may have more."""
+    group: list[T] = []
+    held = 0
+    for item in items:
+        entry = item.entry if isinstance(item, Todo) else item
+        more = entry.tasks + entry.tombs if entry is not None else 0
+        if group and (len(group) >= GROUP or held + more > HELD):
+            yield group
+            group, held = [], 0
+        group.append(item)
+        held += more
+    if group:
+        yield group

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 
 from shared.errors import CommitRefusedError, StoreUnavailableError
 from shared.model.ledger import Entry, ObjectInfo
@@ -12,25 +13,28 @@ from shared.services.context import Context
 from shared.services.sync.holding import Holding
 
 MAX_DELETES = 400
-ATTEMPTS = 3
+"""Of one commit."""
 
 
-def undelete(ctx: Context, holding: Holding, storage: Storage, run: Run, listing: Sequence[ObjectInfo]) -> None:
+def undelete(
+    ctx: Context, holding: Holding, storage: Storage, run: Run, listing: Sequence[ObjectInfo], deadline: float
+) -> bool:
     """Forgets the deletions of a chunk's listed objects, and has the ledger say that these begin again.
 
     Both in one commit, so that each deletion is forgotten once: what a user deletes after the run was started stays
-    deleted. Objects that are not there stay as they are.
+    deleted. Objects that are not there stay as they are. False: out of time, with the lease released.
     """
     keys = {info.key for info in listing if not info.problem}
-    for _ in range(ATTEMPTS):
-        found = ctx.tasks.tombstones(storage.project, storage.id, holding.chunk.map, keys, until=run.time_queued)
+    found = ctx.tasks.tombstones(storage.project, storage.id, holding.chunk.map, keys, until=run.time_queued)
+    while some := list(islice(found, MAX_DELETES)):
         try:
-            for at in range(0, len(found), MAX_DELETES):
-                _forget(holding, found[at : at + MAX_DELETES])
+            _forget(holding, some)
         except CommitRefusedError:
-            continue
-        return
-    raise StoreUnavailableError("what users deleted is being changed by others all the time")
+            raise StoreUnavailableError("what users deleted is being removed by others") from None
+        if ctx.out_of_time(deadline):
+            holding.commit(lease_until=0.0, crashes=0, tries=0)
+            return False
+    return True
 
 
 def _forget(holding: Holding, found: Sequence[Document]) -> None:

@@ -168,8 +168,12 @@ class ChunkSync:
         pending = self._list()
         if pending is None:
             return  # what was cut off so far stays cut off
-        if run is not None and run.reimport_deleted:
-            undelete(self.ctx, self.holding, self.storage, run, pending.wanted)
+        if (
+            run is not None
+            and run.reimport_deleted
+            and not undelete(self.ctx, self.holding, self.storage, run, pending.wanted, self.deadline)
+        ):
+            return
         plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=wants, policies=policies)
         importer.run(plan, pending.wanted, pending.listed - len(pending.wanted))
 
