@@ -169,6 +169,13 @@ class NewTaskOut(Shape):
     comment_authors: list[Any] = Field(description="Always empty.")
 
 
+class SourceMark(Shape):
+    """What became of a task's source."""
+
+    version: str = Field(description="Version of the object: the new one, or the last one that there was.")
+    at: Moment = Field(description="When it was noticed.")
+
+
 class TaskOut(NewTaskOut):
     """A task, with what people and models said of it. `task_only` lists lack the fields that may be absent here."""
 
@@ -185,6 +192,15 @@ class TaskOut(NewTaskOut):
     predictions_model_versions: str = Field(description="Models of its predictions, with commas between.")
     avg_lead_time: float | None = Field(None, description="Mean of its annotations' lead times, in seconds.")
     draft_exists: bool = Field(False, description="Always false.")
+    source_changed: SourceMark | None = Field(
+        None,
+        description="There only if so: the object that it was made of, or its row in the file, changed after somebody "
+        "worked on it. The task was left as it is.",
+    )
+    source_deleted: SourceMark | None = Field(
+        None,
+        description="There only if so: the object, or its row in the file, is gone. It goes away when that is back.",
+    )
 
 
 class TaskPage(Shape):

@@ -46,7 +46,10 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
     ),
 }
 """What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
-OWN = ("s3_public_endpoint", "export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name")
+OWN = (
+    *("s3_public_endpoint", "export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"),
+    *("on_changed", "on_deleted", "sync_interval"),
+)
 """Fields of our own; they stand behind those of Label Studio."""
 
 
@@ -62,7 +65,9 @@ def storage_keys(provider: Provider, direction: Direction) -> list[str]:
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
     """A storage with its state."""
+    defaults = {field.name: field.default for field in storage.provider.fields_of(storage.direction)}
     known = {
+        **defaults,
         **storage.config,
         **info._asdict(),
         "id": storage.id,

@@ -72,6 +72,24 @@ def _add_common(direction: Direction) -> None:
         return Json([{"name": provider.type, "title": provider.title} for provider in listed])
 
 
+def _import_wishes(
+    reimport_deleted: Annotated[
+        bool, Query(description="Make anew the tasks that users deleted before, of the objects as they are now.")
+    ] = False,
+    delete_gone: Annotated[
+        bool,
+        Query(description="With `on_deleted` delete_unannotated: delete the tasks of all that is gone, however many."),
+    ] = False,
+) -> dict[str, bool]:
+    """What the sync of an import storage may be asked for."""
+    return {"reimport_deleted": reimport_deleted, "delete_gone": delete_gone}
+
+
+def _no_wishes() -> dict[str, bool]:
+    """The sync of a target does all there is to do."""
+    return {}
+
+
 def _add_routes(provider: Provider, direction: Direction) -> None:
     """The routes of one type. Each type has its own, so that /docs shows its fields."""
     base = f"/{provider.type}" if direction == "import" else f"/export/{provider.type}"
@@ -82,6 +100,7 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
     )
     tags: Any = [TITLES[direction]]
     own = own_storage(provider, direction)
+    wishes = _import_wishes if direction == "import" else _no_wishes
 
     @router.get(base, response_model=listed, name=f"list_{name}", tags=tags)
     def list_storages(ctx: Ctx, user: Caller, project: Project = None) -> Json:
@@ -148,9 +167,11 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
         name=f"sync_{name}",
         tags=tags,
     )
-    def sync_storage(ctx: Ctx, storage: Annotated[Storage, Depends(own)]) -> Json:
+    def sync_storage(
+        ctx: Ctx, storage: Annotated[Storage, Depends(own)], asked: Annotated[dict[str, bool], Depends(wishes)]
+    ) -> Json:
         """Start a sync; one under way is left alone. Watch `status`; a storage that can't be synced answers 400."""
-        return Json(shown(ctx, registration.sync(ctx, provider, storage.id, direction)))
+        return Json(shown(ctx, registration.sync(ctx, provider, storage.id, direction, **asked)))
 
 
 def _add_preview(provider: Provider) -> None:

@@ -75,6 +75,7 @@ def task_shape(
         "project": project.id,
         "comment_authors": [],
     }
+    shape |= _mark(stored)
     return {key: value for key, value in shape.items() if key not in TASK_ONLY_LACKS} if task_only else shape
 
 
@@ -115,6 +116,13 @@ def task_data(document: Document, project: Project, links: Links | None = None) 
 
 def _meta(stored: Mapping[str, Any]) -> Any:
     return orjson.Fragment(stored["meta"]) if stored.get("meta") else {}
+
+
+def _mark(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of the task's source, if that is to be said; no key of Label Studio's, and absent otherwise."""
+    if not stored.get("mark"):
+        return {}
+    return {stored["mark"]: {"version": stored["mark_version"], "at": moment(stored["mark_at"])}}
 
 
 def annotation_shape(annotation: Annotation, people: People, now: float) -> dict[str, Any]:

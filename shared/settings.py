@@ -139,6 +139,11 @@ class Settings:
     max_unordered_keys: int = 1_000_000
     """Keys of one listing where the store does not sort, so that all of them are collected first (Redis)."""
 
+    deletion_floor: int = 100
+    deletion_share: float = 0.1
+    """With `on_deleted` delete_unannotated: if more objects than both of these (the second: of a storage's objects)
+    are gone, no task is deleted unless somebody asks for it."""
+
     keep_tombstones_days: float = 7.0
     """How long a target remembers what was deleted: longer than any late writer lives."""
     keep_runs_days: float = 30.0

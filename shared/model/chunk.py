@@ -24,6 +24,10 @@ class Counts(NamedTuple):
     """Tasks of listed objects that this run did not make. May be negative on one chunk; the sum over all is right."""
     bad_rows: int = 0
     gone: int = 0
+    doomed: int = 0
+    """Objects found gone whose tasks go with them, whether that was done already, is to be done, or was refused."""
+    deleted: int = 0
+    """Tasks deleted by policy."""
 
 
 NO_COUNTS = Counts()
@@ -44,6 +48,8 @@ class Chunk:
 
     done_seq: int = 0
     """The newest run that finished this chunk; smaller than the gate's `run_seq` means open."""
+    seen_seq: int = 0
+    """The newest run that finished it but for deletions, which wait for the verdict; never less than `done_seq`."""
     unsettled: bool = False
     """A hint was taken and its range not yet synced."""
 
@@ -78,6 +84,7 @@ class Chunk:
             until=until,
             start=self.start,
             done_seq=self.done_seq,
+            seen_seq=self.seen_seq,
             unsettled=self.unsettled,
             not_before=self.not_before,
         )

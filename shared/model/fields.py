@@ -149,5 +149,44 @@ TARGET = (
 )
 """What only targets have; all but the first are no fields of Label Studio."""
 
-COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE)
+ON_CHANGED = Field(
+    name="on_changed",
+    label="When an object changes",
+    kind="choice",
+    default="update_unannotated",
+    only="import",
+    options=(
+        ("update_unannotated", "Update tasks that nobody worked on, mark the others"),
+        ("ignore", "Leave its tasks as they are"),
+    ),
+    help="When an object changes. update_unannotated: tasks that nobody worked on follow it, others are marked "
+    "source_changed. ignore: its tasks stay as they were imported.",
+)
+ON_DELETED = Field(
+    name="on_deleted",
+    label="When an object is deleted",
+    kind="choice",
+    default="keep",
+    only="import",
+    options=(
+        ("keep", "Keep its tasks"),
+        ("mark", "Keep its tasks, and mark them"),
+        ("delete_unannotated", "Delete tasks that nobody worked on, mark the others"),
+    ),
+    help="When an object is gone. keep: its tasks stay. mark: they are marked source_deleted. delete_unannotated: "
+    "tasks that nobody worked on are deleted, others marked; when it is back, so are they. If very many would go (100 "
+    "objects, or a tenth of all), nothing is deleted unless a sync is started with delete_gone.",
+)
+POLICIES = (ON_CHANGED, ON_DELETED)
+"""What import storages have whose objects have versions and are not meant to come and go."""
+SYNC_INTERVAL = Field(
+    name="sync_interval",
+    label="Sync every (minutes)",
+    kind="integer",
+    default=0,
+    help="Minutes after the start of a sync when the next one is started; 0: only when asked for. Doubled with every "
+    "sync in a row that fails, up to a day.",
+)
+
+COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE, SYNC_INTERVAL)
 BUCKET = Field(name="bucket", trim=True, check="bucket", needed=True, help="Name of the bucket.")

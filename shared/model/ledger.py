@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 import orjson
 
+from shared.model.policies import APPLIED, Applied, Policies
+
 State = Literal["imported", "failed", "partial", "gone"]
 STATES: tuple[State, ...] = ("imported", "failed", "partial", "gone")
 
@@ -37,6 +39,10 @@ class Entry(NamedTuple):
     """A failed entry: the settings it failed under. Other settings, another try."""
     row_errors: tuple[tuple[int, int, str], ...] = ()
     """The first few bad rows: (row, line or 0 where unknown, reason)."""
+    applied: Applied = ""
+    """A gone entry: what was done about its tasks."""
+    tombs: int = 0
+    """Tasks that users deleted, as far as it is known: the entry is kept for them."""
 
     def with_bad_row(self, row: int, line: int, reason: str) -> "Entry":
         """The entry with one more bad row; reasons are kept for the first `MAX_ROW_ERRORS`."""
@@ -94,11 +100,13 @@ def _encode(ledger: Ledger, row_errors_left: int) -> bytes:
     rows: list[list[object]] = []
     for e in ledger.values():
         row: list[object] = [e.key, e.version, e.size, e.modified, STATES.index(e.state), e.tasks]
-        if e.rows or e.bad_rows or e.reason or e.shape or e.transient:
+        if e.rows or e.bad_rows or e.reason or e.shape or e.transient or e.applied or e.tombs:
             kept = e.row_errors[:row_errors_left]
             row_errors_left -= len(kept)
             errors = [[index, line, intern(text)] for index, line, text in kept]
             row += [e.rows, e.offset, e.bad_rows, intern(e.reason), int(e.transient), e.shape, errors]
+            if e.applied or e.tombs:
+                row += [APPLIED.index(e.applied), e.tombs]
         rows.append(row)
     return zlib.compress(orjson.dumps({"texts": list(texts), "entries": rows}), 1)
 
@@ -115,7 +123,8 @@ def decode(blob: bytes) -> Ledger:
     for key, version, size, modified, state, tasks, *rest in document["entries"]:
         entry = Entry(key, version, size, modified, STATES[state], tasks)
         if rest:
-            rows, offset, bad_rows, reason, transient, shape, errors = rest
+            rows, offset, bad_rows, reason, transient, shape, errors, *about = rest
+            applied, tombs = about or (0, 0)
             entry = entry._replace(
                 rows=rows,
                 offset=offset,
@@ -124,6 +133,8 @@ def decode(blob: bytes) -> Ledger:
                 transient=bool(transient),
                 shape=shape,
                 row_errors=tuple((row, line, text(index)) for row, line, index in errors),
+                applied=APPLIED[applied],
+                tombs=tombs,
             )
         ledger[key] = entry
     return ledger
@@ -138,7 +149,8 @@ def split(ledger: Ledger, upto: bytes, sort_key: Callable[[str], bytes]) -> tupl
     return left, right
 
 
-Kind = Literal["new", "changed", "resume", "retry"]
+Kind = Literal["new", "changed", "resume", "retry", "back"]
+"""`back`: it was gone, and its tasks were marked or deleted for it."""
 
 
 class Todo(NamedTuple):
@@ -155,15 +167,26 @@ class Diff:
 
     todo: tuple[Todo, ...]
     gone: tuple[Entry, ...]
+    """Were there, and are not listed any more."""
     back: tuple[Entry, ...]
-    """Were gone and are listed again, unchanged."""
+    """Were gone and are listed again, with nothing to do but to say so."""
+    owed: tuple[Entry, ...]
+    """Are gone, now or since long, and the policy was not applied to their tasks yet."""
 
 
-def diff(listing: Iterable[ObjectInfo], ledger: Ledger, *, shape: str, wants: Callable[[str], bool]) -> Diff:
+def diff(
+    listing: Iterable[ObjectInfo],
+    ledger: Ledger,
+    *,
+    shape: str,
+    wants: Callable[[str], bool],
+    policies: Policies = Policies(),  # noqa: B008  a tuple
+) -> Diff:
     """Compares a clean listing of a chunk's range (wanted keys only) with its ledger.
 
     A failed entry is tried again if the reason may pass, the object changed, or the settings (`shape`) did. An entry
-    that the settings no longer want (`wants`) is out of scope, which is never gone.
+    that the settings no longer want (`wants`) is out of scope, which is never gone. Where changes are ignored, an
+    imported object keeps the version it was imported at, so that another policy finds what differs.
     """
     todo: list[Todo] = []
     back: list[Entry] = []
@@ -173,7 +196,9 @@ def diff(listing: Iterable[ObjectInfo], ledger: Ledger, *, shape: str, wants: Ca
         entry = ledger.get(listed.key)
         if entry is None:
             todo.append(Todo(listed, "new", None))
-        elif entry.version != listed.version:
+        elif entry.state == "gone" and entry.applied:
+            todo.append(Todo(listed, "back", entry))
+        elif entry.version != listed.version and _counts(entry, policies):
             todo.append(Todo(listed, "changed", entry))
         elif entry.state == "partial":
             todo.append(Todo(listed, "resume", entry))
@@ -181,5 +206,26 @@ def diff(listing: Iterable[ObjectInfo], ledger: Ledger, *, shape: str, wants: Ca
             todo.append(Todo(listed, "retry", entry))
         elif entry.state == "gone":
             back.append(entry)
-    gone = [e for key, e in ledger.items() if key not in seen and e.state != "gone" and wants(key)]
-    return Diff(tuple(todo), tuple(gone), tuple(back))
+    absent = [entry for key, entry in ledger.items() if key not in seen and wants(key)]
+    gone = [entry for entry in absent if entry.state != "gone"]
+    due = [entry for entry in absent if _has_tasks(entry) and policies.owes(_applied(entry))]
+    return Diff(tuple(todo), tuple(gone), tuple(back), tuple(due))
+
+
+def owed(ledger: Ledger, *, wants: Callable[[str], bool], policies: Policies) -> list[Entry]:
+    """What is known to be gone, and the policy was not applied to its tasks yet; nothing is listed for it."""
+    gone = [entry for key, entry in ledger.items() if entry.state == "gone" and wants(key)]
+    return [entry for entry in gone if _has_tasks(entry) and policies.owes(entry.applied)]
+
+
+def _counts(entry: Entry, policies: Policies) -> bool:
+    """Whether another version of an object is to be looked into. What was never imported whole always is."""
+    return policies.updates or entry.version == "" or entry.state in ("partial", "failed")
+
+
+def _applied(entry: Entry) -> Applied:
+    return entry.applied if entry.state == "gone" else ""
+
+
+def _has_tasks(entry: Entry) -> bool:
+    return bool(entry.tasks or entry.tombs)

@@ -7,6 +7,7 @@ from shared.model.fields import (
     BLOB_URLS_EXPORT,
     BUCKET,
     COMMON,
+    POLICIES,
     PREFIX,
     PRESIGN,
     RECURSIVE,
@@ -55,6 +56,7 @@ S3 = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -86,6 +88,7 @@ GCS = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -128,6 +131,7 @@ AZURE = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )
@@ -178,6 +182,7 @@ LOCAL_FILES = Provider(
         *REGEX,
         *BLOB_URLS,
         RECURSIVE,
+        *POLICIES,
         *TARGET,
     ),
 )

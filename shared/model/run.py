@@ -7,6 +7,8 @@ from typing import Literal
 from shared.model.chunk import NO_COUNTS, Counts
 
 Trigger = Literal["api", "schedule", "event"]
+Deletions = Literal["", "allowed", "refused"]
+"""The verdict on deletions by policy, made when all of the bucket was seen; "" before."""
 Outcome = Literal["", "completed", "completed_with_errors", "failed", "cancelled"]
 
 
@@ -44,6 +46,11 @@ class Run:
     time_ended: float = 0.0
     traceback: str = ""
     counts: Counts = NO_COUNTS
+    reimport_deleted: bool = False
+    """Makes anew what users deleted before it was started."""
+    delete_gone: bool = False
+    """Deletes the tasks of what is gone, however many they are."""
+    deletions: Deletions = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

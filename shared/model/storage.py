@@ -11,6 +11,7 @@ from shared.errors import InvalidInputError
 from shared.model import targets
 from shared.model.checks import CHECKS
 from shared.model.fields import Direction, Field
+from shared.model.policies import Policies
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
 from shared.model.values import flag, integer, text
@@ -48,6 +49,11 @@ class Storage:
     traceback: str | None = None
     meta: Mapping[str, Any]
 
+    next_sync: float | None = None
+    """When the sweep starts its next sync; None where it has no schedule."""
+    failures: int = 0
+    """Syncs in a row that failed."""
+
     @property
     def provider(self) -> Provider:
         """What is known of its type."""
@@ -57,22 +63,17 @@ class Storage:
     def location(self) -> str:
         """Fingerprint of which bucket this is."""
         identity = (self.config.get(IDENTITY),) if self.provider.identity else ()
-        return _fingerprint(self.provider.store, *(self.config.get(name) for name in self.provider.location), *identity)
+        place = (_place(self.config.get(name)) for name in self.provider.location)
+        return _fingerprint(self.provider.store, *place, *identity)
 
     @property
     def shape(self) -> str:
         """Fingerprint of what is taken from the bucket or written to it, and how."""
         if self.direction == "export":
-            names: tuple[str, ...] = (
-                self.provider.prefix,
-                "export_format",
-                "key_template",
-                "can_delete_objects",
-                "manifest",
-            )
-            return _fingerprint(*(self.config.get(name) for name in names))
-        names = (self.provider.prefix, "regex_filter", "recursive_scan", "use_blob_urls")
-        return _fingerprint(*(self.config.get(name) for name in names), PARSER_VERSION)
+            written = ("export_format", "key_template", "can_delete_objects", "manifest")
+            return _fingerprint(self.prefix, *(self.config.get(name) or None for name in written))
+        taken = (self.config.get(name) or None for name in ("regex_filter", "recursive_scan"))
+        return _fingerprint(self.prefix, *taken, self.blob_mode, PARSER_VERSION)
 
     @property
     def prefix(self) -> str:
@@ -88,6 +89,11 @@ class Storage:
         return not self.provider.bucket or bool(self.config.get(self.provider.bucket))
 
     @property
+    def policies(self) -> Policies:
+        """What is done about objects that change or go."""
+        return Policies.of(self.config)
+
+    @property
     def blob_mode(self) -> bool:
         """Whether an object is a task, not a file of them."""
         return self.provider.blobs and bool(self.config.get("use_blob_urls"))
@@ -96,6 +102,11 @@ class Storage:
 def identity_of(provider: Provider, secrets: Mapping[str, str]) -> dict[str, str]:
     """What the public settings have to hold of the secrets: whose bucket it is, as a fingerprint."""
     return {IDENTITY: _fingerprint(provider.identity(secrets))} if provider.identity else {}
+
+
+def _place(value: Any) -> Any:
+    """A part of a location, alike for what differs in nothing: empty or not given, with a slash at the end or not."""
+    return (value.strip().rstrip("/") or None) if isinstance(value, str) else value
 
 
 def _fingerprint(*values: Any) -> str:

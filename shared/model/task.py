@@ -35,6 +35,12 @@ def position_range(storage: int, key: str) -> tuple[str, str]:
     return f"{stem}\x01", f"{stem}\x02"
 
 
+def position_span(storage: int, first: str, last: str) -> tuple[str, str]:
+    """Positions of all keys from `first` to `last`, in the order of their characters, lie between these two."""
+    low, high = (f"{storage:010d}/{key[:POSITION_KEY]}" for key in (first, last))
+    return low, f"{high}\U0010ffff"
+
+
 def blob_data(uri: str) -> bytes:
     """The data of a blob-mode task."""
     return b'{"' + UNDEFINED.encode() + b'":' + orjson.dumps(uri) + b"}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 from shared.model import ledger as ledgers
 from shared.model.chunk import Chunk, Counts
@@ -27,22 +27,25 @@ def _decode(id: str, data: Mapping[str, Any]) -> Chunk:  # noqa: A002
     return Chunk(id=id, counts=counts, errors=tuple(data.get("errors", ())), **plain)
 
 
+By = Literal["done_seq", "seen_seq"]
+"""What a run has left: all of a chunk's work, or all but deletions."""
+
+
 class Chunks(Collection[Chunk]):
     """The chunks of all storages; a storage's are those of its gate's `map`."""
 
     def __init__(self, documents: DocumentStore) -> None:
         super().__init__(documents, "chunks", _encode, _decode)
 
-    def open(self, storage_map: str, run_seq: int, *, after: tuple[Any, ...] | None, limit: int) -> list[Stored[Chunk]]:
-        """A page of the chunks that a run has not finished."""
-        where = (("map", "==", storage_map), ("done_seq", "<", run_seq))
-        return self.find(*where, order=("done_seq",), after=after, limit=limit)
+    def open(
+        self, storage_map: str, run_seq: int, *, after: tuple[Any, ...] | None, limit: int, by: By = "done_seq"
+    ) -> list[Stored[Chunk]]:
+        """A page of the chunks that a run has not finished, or not seen."""
+        return self.find(("map", "==", storage_map), (by, "<", run_seq), order=(by,), after=after, limit=limit)
 
-    def any_open(self, storage_map: str, run_seq: int) -> bool:
+    def any_open(self, storage_map: str, run_seq: int, by: By = "done_seq") -> bool:
         """Whether a run has work left; one document is read."""
-        query = self.query(
-            ("map", "==", storage_map), ("done_seq", "<", run_seq), order=("done_seq",), limit=1, select=()
-        )
+        query = self.query(("map", "==", storage_map), (by, "<", run_seq), order=(by,), limit=1, select=())
         return bool(self.documents.query(query))
 
     def any_leased(self, storage_map: str, now: float) -> bool:

@@ -47,6 +47,10 @@ class Storages(Collection[Storage]):
     def __init__(self, documents: DocumentStore) -> None:
         super().__init__(documents, "storages", _encode_storage, _decode_storage)
 
+    def due(self, moment: float, limit: int) -> list[Stored[Storage]]:
+        """Storages whose next sync was to be started by a time, the longest due first."""
+        return self.find(("next_sync", "<=", moment), order=("next_sync",), limit=limit)
+
     def of_project(self, project: int, limit: int = 500) -> list[Stored[Storage]]:
         """A project's storages, oldest first."""
         found = self.find(("project", "==", project), limit=limit)

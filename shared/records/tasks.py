@@ -3,14 +3,15 @@
 A task names its annotations and predictions, which are documents of their own, written in the same commits as it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
 
 from shared.model.annotation import Annotation, Prediction, imported_annotation, imported_prediction, part_number
-from shared.model.task import position, position_range, task_id
+from shared.model.policies import Mark
+from shared.model.task import position, position_range, position_span, task_id
 from shared.ports import Create, Document, DocumentStore, Filter, Query, Ref
 from shared.records import annotations
 
@@ -163,6 +164,14 @@ def annotated(document: Document) -> bool:
     return bool(document.data.get("annotation_ids") or document.data.get("edited"))
 
 
+def marked(document: Document, mark: Mark, version: str, now: float) -> dict[str, Any]:
+    """The changes that mark a task, or with "" take its mark away; none if it has that mark already."""
+    data = document.data
+    if (data.get("mark", ""), data.get("mark_version", "")) == (mark, version):
+        return {}
+    return {"mark": mark, "mark_version": version, "mark_at": now if mark else 0.0}
+
+
 def parts_of(document: Document) -> list[Ref]:
     """Names its annotations and predictions."""
     return [
@@ -211,30 +220,47 @@ class Tasks:
 
     def of_key(self, project: int, storage: int, storage_map: str, key: str) -> list[Document]:
         """All tasks of one object, deleted ones too (marked `deleted`)."""
-        found: list[Document] = []
         low, high = position_range(storage, key)
-        for deleted in (False, True):
-            after = None
-            while True:
-                query = Query(
-                    collection=COLLECTION,
-                    where=(
-                        Filter("project", "==", project),
-                        Filter("deleted", "==", deleted),
-                        Filter("position", ">=", low),
-                        Filter("position", "<", high),
-                    ),
-                    order=("position",),
-                    after=after,
-                    limit=500,
-                    select=_WITHOUT_CONTENT,
-                )
-                page = self.documents.query(query)
-                found += [d for d in page if d.data["key"] == key and d.data["map"] == storage_map]
-                if len(page) < 500:
-                    break
-                after = query.cursor(page[-1])
-        return found
+        return [
+            document
+            for deleted in (False, True)
+            for document in self._between(project, low, high, deleted=deleted)
+            if document.data["key"] == key and document.data["map"] == storage_map
+        ]
+
+    def tombstones(
+        self, project: int, storage: int, storage_map: str, keys: Collection[str], *, until: float
+    ) -> Iterator[Document]:
+        """What users left of tasks of these objects that they deleted up to a moment. Reads tombstones only."""
+        if not keys:
+            return
+        for document in self._between(project, *position_span(storage, min(keys), max(keys)), deleted=True):
+            data = document.data
+            if data["key"] in keys and data["map"] == storage_map and data["updated_at"] <= until:
+                yield document
+
+    def _between(self, project: int, low: str, high: str, *, deleted: bool) -> Iterator[Document]:
+        """Tasks between two positions, without their content."""
+        after = None
+        while True:
+            query = Query(
+                collection=COLLECTION,
+                where=(
+                    Filter("project", "==", project),
+                    Filter("deleted", "==", deleted),
+                    Filter("position", ">=", low),
+                    Filter("position", "<", high),
+                ),
+                order=("position",),
+                after=after,
+                limit=500,
+                select=_WITHOUT_CONTENT,
+            )
+            page = self.documents.query(query)
+            yield from page
+            if len(page) < 500:
+                return
+            after = query.cursor(page[-1])
 
     def _above(self, project: int, field: str, number: int) -> Query:
         where = (*self._live(project), Filter(field, ">", number))
@@ -257,4 +283,8 @@ _WITHOUT_CONTENT = (
     "annotation_ids",
     "prediction_ids",
     "edited",
+    "updated_at",
+    "version",
+    "mark",
+    "mark_version",
 )

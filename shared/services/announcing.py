@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from shared.ports import Create, Write
+from shared.ports import Create, Delete, Write
 from shared.records import annotations, tasks
 from shared.services.context import Context
 from shared.services.exports import dues
@@ -62,3 +62,9 @@ def of_new(created: Iterable[Write]) -> News:
             if write.ref.collection == annotations.ANNOTATIONS
         ],
     )
+
+
+def of_deleted(writes: Iterable[Write]) -> News:
+    """The news of a commit that deletes tasks without annotations."""
+    gone = [write for write in writes if isinstance(write, Delete) and write.ref.collection == tasks.COLLECTION]
+    return News("TASKS_DELETED", [int(write.ref.id) for write in gone])

@@ -1,6 +1,6 @@
 """The sweep: once a minute it heals whatever a dead process left behind. Bounded, re-entrant, never the only hope.
 
-Order matters: enqueue what is owed, finalise what can be, wake what lies unowned, and only then judge.
+Order matters: enqueue what is owed, finalise what can be, start what is due, wake what lies unowned.
 """
 
 from shared.errors import SluiceError
@@ -10,11 +10,12 @@ from shared.services import idempotency
 from shared.services.accounts import issuing
 from shared.services.context import Context
 from shared.services.exports import dues
-from shared.services.sync import hints, lanes, status
+from shared.services.sync import hints, lanes, schedules, status
 from shared.services.trash import collect_trash
 from shared.services.webhooks import outbox
 
 MAX_RUNS = 200
+MAX_SCHEDULED = 100
 MAX_WAKES = 200
 MAX_DELIVERIES = 200
 MAX_TRASH = 2000
@@ -37,6 +38,7 @@ def sweep(ctx: Context) -> None:
         if len(page) < 50:
             break
         after = (page[-1].value.id,)
+    schedules.start_due(ctx, MAX_SCHEDULED)
     _wake(ctx)
     _wake_owed(ctx)
     _forget_old_runs(ctx)

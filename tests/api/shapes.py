@@ -133,11 +133,15 @@ SHAPES = {
     ),
 }
 EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
+ANY = frozenset({"sync_interval"})
+IMPORT_ONLY = ANY | {"on_changed", "on_deleted"}
 OWN: Mapping[str, frozenset[str]] = {
-    "S3_IMPORT": frozenset({"s3_public_endpoint"}),
-    "AZURE_IMPORT": frozenset({"azure_endpoint"}),
-    "AZURE_EXPORT": EXPORT_ONLY | {"azure_endpoint"},
-    **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY),
+    "S3_IMPORT": IMPORT_ONLY | {"s3_public_endpoint"},
+    "AZURE_IMPORT": IMPORT_ONLY | {"azure_endpoint"},
+    "AZURE_EXPORT": EXPORT_ONLY | ANY | {"azure_endpoint"},
+    **dict.fromkeys(["GCS_IMPORT", "LOCALFILES_IMPORT"], IMPORT_ONLY),
+    "REDIS_IMPORT": ANY,
+    **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY | ANY),
     "IMPORT": frozenset({"import", "task_ids"}),
     "WHOAMI": frozenset({"role", "projects"}),
     "TOKEN": frozenset({"id"}),

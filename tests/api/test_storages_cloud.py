@@ -22,17 +22,18 @@ __all__ = ["azure_emulator", "redis_emulator"]
 
 INFO = ["last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta"]
 ABOUT = ["title", "description", "created_at"]
+OWN = ["on_changed", "on_deleted", "sync_interval"]
 GCS_KEYS = [
     *["id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"],
-    *["google_project_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *["google_project_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project", *OWN],
 ]
 AZURE_KEYS = [
     *["id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"],
-    *["azure_endpoint", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *["azure_endpoint", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project", *OWN],
 ]
 REDIS_KEYS = [
     *["id", "type", "synchronizable", "path", "host", "port", "regex_filter", "use_blob_urls"],
-    *[*INFO, *ABOUT, "db", "project"],
+    *[*INFO, *ABOUT, "db", "project", "sync_interval"],
 ]
 
 

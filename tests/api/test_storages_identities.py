@@ -14,7 +14,7 @@ from shared.model.fields import DIRECTIONS, Direction
 from shared.model.providers import PROVIDERS
 from shared.settings import Settings
 from tests.api.client import Api
-from tests.api.test_storages_cloud import ABOUT, GCS_KEYS, INFO, refusal, synced
+from tests.api.test_storages_cloud import ABOUT, GCS_KEYS, INFO, OWN, refusal, synced
 from tests.identities import (
     AS_APPLICATION,
     AS_MEMBER,
@@ -35,7 +35,7 @@ __all__ = ["azure_over_https", "certificate", "google_process", "identities", "i
 S3S_KEYS = [
     *["id", "type", "synchronizable", "presign", *INFO, *ABOUT, "bucket", "prefix", "regex_filter"],
     *["use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"],
-    *["role_arn", "legacy_auth", "project", "s3_public_endpoint"],
+    *["role_arn", "legacy_auth", "project", "s3_public_endpoint", *OWN],
 ]
 POOL_KEYS = [
     *["google_project_number", "google_wif_pool_id", "google_wif_provider_id", "google_service_account_email"],
@@ -43,6 +43,7 @@ POOL_KEYS = [
 SPI_KEYS = [
     *["id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"],
     *["account_name", "auth_mode", "tenant_id", "client_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *OWN,
 ]
 NEW = ("s3s", "gcswif", "gcs_sa", "azure_spi")
 
@@ -162,7 +163,7 @@ class TestGoogle:
         body = {"project": project, "bucket": "pictures", "prefix": "img", "use_blob_urls": True, **given}
         api.post(f"/api/storages/{kind}/validate", body)
         made = api.post(f"/api/storages/{kind}/", {**body, "google_application_credentials": "planted"}, 201)
-        assert list(made) == [*GCS_KEYS[:-1], *more, "project"]
+        assert list(made) == [*GCS_KEYS[:-4], *more, "project", *OWN]
         assert {name: made[name] for name in more} == given
         stored = api.ctx.storages.get(made["id"])
         assert stored

@@ -5,7 +5,8 @@ A schedule prints as a line of Python; `replay` runs it again.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.adapters.objects.memory import MemoryObjects
@@ -44,6 +45,9 @@ Schedule = tuple[Deviation, ...]
 class Simulation:
     """One schedule of one scenario, then healing, then the verdict."""
 
+    config: Mapping[str, Any] = MappingProxyType({})
+    """Settings of the storage."""
+
     def __init__(
         self, scenario: Scenario, schedule: Schedule, *, prepare: Callable[[World], None] | None = None
     ) -> None:
@@ -53,7 +57,7 @@ class Simulation:
         settings = Settings(
             max_lanes=scenario.lanes, chunk_target=1, slice_seconds=scenario.slice_seconds, batch_writes=7
         )
-        self.world = World(objects, settings)
+        self.world = World(objects, settings, config=self.config)
         self.scenario = scenario
         self._take(schedule)
         if prepare:
@@ -77,6 +81,7 @@ class Simulation:
             self.steps, self.stops = 0, []
             world.purged = world.edited = False
             world.problems.clear()
+            self._afterwards()
         self.runs_before = world.gate().run_seq
         self.faults = True
         world.start()
@@ -89,6 +94,9 @@ class Simulation:
     patience = 1.0
     """Seconds that healing may wait for what is put off, each time."""
     runs_before = 0
+
+    def _afterwards(self) -> None:
+        """For other simulations: what happens between the first sync and the one that is searched."""
 
     def _until_quiet(self) -> None:
         """Everybody alive runs in turn, then the next message is delivered, until nobody is left."""
@@ -199,9 +207,9 @@ class Simulation:
         return []
 
 
-def faults_at_every_step(scenario: Scenario) -> list[Schedule]:
+def faults_at_every_step(scenario: Scenario, simulation: Any = Simulation) -> list[Schedule]:
     """Every schedule with exactly one deviation, and none at all."""
-    plain = Simulation(scenario, ())
+    plain = simulation(scenario, ())
     problems = plain.run()
     assert not problems, problems
     schedules: list[Schedule] = [()]

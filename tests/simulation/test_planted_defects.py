@@ -85,8 +85,8 @@ def hint_cleared_at_done(patch):
     patch.setattr(claiming, "_contains", lambda *args: False)
     progress = batching.Batcher._progress
 
-    def clearing(self, writes, ledger, counts, *, done=False):
-        progress(self, writes, ledger, counts, done=done)
+    def clearing(self, writes, ledger, counts, *, done=False, waits=False):
+        progress(self, writes, ledger, counts, done=done, waits=waits)
         hint = self.ctx.hints.get(self.holding.chunk.id)
         if done and hint is not None and hint.value.dirty:
             self.ctx.documents.commit([self.ctx.hints.update(hint, replace(hint.value, dirty=False))])

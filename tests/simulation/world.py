@@ -6,8 +6,9 @@ actor that is killed disappears between two port calls, as a process does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 from greenlet import greenlet
@@ -18,8 +19,9 @@ from shared.adapters.receivers import HttpReceivers
 from shared.model.chunk import Chunk
 from shared.model.project import Project
 from shared.model.run import Ending, Gate, Permit
+from shared.model.schedule import scheduled
 from shared.model.storage import Storage
-from shared.ports import Message, Query, Write
+from shared.ports import Delete, Message, Query, Write
 from shared.records.runs import gates
 from shared.services import sweeping
 from shared.services.context import Context
@@ -81,6 +83,12 @@ class World:
     needed: frozenset[str] = frozenset()
     events: bool = False
     blob_mode: bool = True
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """More settings of the storage."""
+    errors: bool = False
+    """Whether a run is to end with errors."""
+    deletions: int = 0
+    """Tasks deleted so far."""
 
     def __post_init__(self) -> None:
         self.main = greenlet.getcurrent()
@@ -105,10 +113,11 @@ class World:
             type="s3",
             project=PROJECT,
             created_at=self.now,
-            config={"use_blob_urls": self.blob_mode, "recursive_scan": True},
+            config={"bucket": "b", "use_blob_urls": self.blob_mode, "recursive_scan": True, **self.config},
             secrets=b"",
             meta={},
         )
+        storage = scheduled(storage, started=None)
         gate = Gate(
             id=str(STORAGE),
             storage=STORAGE,
@@ -258,6 +267,7 @@ class World:
         """Looks at every commit: no run may end in a lie, and none may write after its end."""
         if not self.events and not self.gate().run and any(write.ref.collection == "tasks" for write in writes):
             self.problems.append("tasks were written for a run that is over")
+        self.deletions += sum(write.ref.collection == "tasks" and isinstance(write, Delete) for write in writes)
         for write in writes:
             if write.ref.collection == "runs" and not hasattr(write, "revision"):
                 self.needed = frozenset(self.object_keys())
@@ -273,5 +283,5 @@ class World:
                 self.problems.append(f"the counts do not add up: {changes}")
             if outcome == "failed" and not (self.purged or self.edited):
                 self.problems.append(f"Failed, though nobody purged or edited: {changes['traceback']}")
-            if outcome == "completed_with_errors":
+            if outcome == "completed_with_errors" and not self.errors:
                 self.problems.append("completed_with_errors without an error")

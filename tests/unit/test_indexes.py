@@ -48,6 +48,7 @@ def every_query(documents):
     chunk, task = chunks.Chunks(documents), tasks.Tasks(documents)
     chunk.open("m", 1, after=None, limit=5)
     chunk.any_open("m", 1)
+    chunk.any_open("m", 1, "seen_seq")
     chunk.any_leased("m", 1.0)
     chunk.leased("m", 1.0, 5)
     chunk.in_order("m", after=None, limit=5)
@@ -62,6 +63,7 @@ def every_query(documents):
     task.page(1, after=None, limit=5)
     task.count(1)
     task.of_key(1, 1, "m", "k")
+    list(task.tombstones(1, 1, "m", {"k"}, until=1.0))
     counters = ("total_annotations", "cancelled_annotations", "total_predictions")
     task.totals(1, counters)
     task.count_above(1, counters[0], 1)
@@ -74,6 +76,7 @@ def every_query(documents):
     links.Links(documents).tombstones(1.0, 5)
     links.Dues(documents).overdue(1.0, 5)
     storages.Storages(documents).of_project(1)
+    storages.Storages(documents).due(1.0, 5)
     documents.query(storages.Projects(documents).listed(5))
     storages.Projects(documents).count()
     idempotency.forget(_context(documents), 5)
@@ -129,7 +132,7 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
         assert exempt == set(names) - {field for of, field in declared.used_fields if of == collection}
 
 
-_LATER = {"source_changed", "edited", "edits"}
+_LATER = {"mark", "mark_version", "mark_at", "edited", "edits"}
 """What updates add to a task."""
 
 

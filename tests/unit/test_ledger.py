@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from shared.model import ledger as ledgers
 from shared.model.ledger import Entry, ObjectInfo, diff
+from shared.model.policies import APPLIED
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 ENTRIES = st.builds(
@@ -22,6 +23,8 @@ ENTRIES = st.builds(
     transient=st.booleans(),
     shape=TEXT,
     row_errors=st.just(()),
+    applied=st.sampled_from(APPLIED),
+    tombs=st.integers(0, 10**6),
 )
 
 

@@ -2,7 +2,8 @@
 
 Equal rows stay, wherever they moved. Of the rest, a new row first takes the place of an unannotated task at the same
 row; otherwise it becomes a task of its own. Tasks with annotations are never rewritten: if their row is gone they are
-marked with the version that changed it. What is applied is found again as equal, so after a crash it all starts over.
+marked with the version that changed it, until it is back; unannotated ones follow `on_deleted`. What is applied is
+found again as equal, so after a crash it all starts over.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.errors import CommitRefusedError
 from shared.model.ledger import Entry, State, Todo
+from shared.model.policies import Mark
 from shared.model.rows import BadRow, TaskRow
 from shared.model.task import position
 from shared.ports import Delete, Document, Update, Write
@@ -48,38 +50,47 @@ class Alignment:
         self._writes: list[Write] = []
         self._updates = self._bytes = 0
         self._rewritten = 0
+        self._tombs = 0
+        self._follows = importer.policies.updates or todo.entry.state != "gone" or todo.entry.version == ""
+        """False: it is back, and changes are ignored, so that its tasks stay as they were."""
+        self._held = False
+        """Whether something did stay as it was, and so is left to another policy."""
 
     def run(self) -> None:
         """Applies the difference. Raises `CommitRefusedError` if a task changed meanwhile: then begin again."""
         ctx, storage = self._importer.ctx, self._importer.storage
         old = ctx.tasks.of_key(storage.project, storage.id, self._importer.holding.chunk.map, self._listed.key)
-        rows = self._digests()
+        self._tombs = sum(document.data["deleted"] for document in old)
+        rows, whole = self._digests()
         if rows is None:
             limit = ctx.settings.max_rows_to_align
             reason = f"it changed and has more than {limit} rows, too many to compare; its tasks were left as they are"
             self._finish(self._before.tasks, reason)
             return
         steps = self._plan(old, rows)
+        if whole:  # else the rows that were not found may only not have been readable
+            self._part(old, {s.task.ref for s in steps.values() if s.task is not None})
         kept = self._apply(steps)
         if kept is None:
             return
         count, last = kept
-        if not last.reason:  # else the rows that were not found may only not have been readable
-            self._freeze(old, {s.task.ref for s in steps.values() if s.task is not None})
         self._send()
         if not self._batch.stopped:
             self._finish(self._before.tasks if last.reason else count, last.reason, last)
 
-    def _digests(self) -> dict[int | None, str] | None:
-        """The digest of each new row, or None if there are too many."""
+    def _digests(self) -> tuple[dict[int | None, str] | None, bool]:
+        """The digest of each new row, None if there are too many; and whether the file could be read to its end."""
         digests: dict[int | None, str] = {}
+        whole = True
         settings = self._importer.ctx.settings
         for row in read_rows(self._source, max_row_bytes=settings.max_row_bytes):
             if isinstance(row, TaskRow):
                 digests[row.index] = row.digest
                 if len(digests) > settings.max_rows_to_align:
-                    return None
-        return digests
+                    return None, False
+            elif row.fatal or row.index is None:
+                whole = False
+        return digests, whole
 
     def _plan(self, old: list[Document], rows: dict[int | None, str]) -> dict[int | None, Step]:
         """A step for each new row; every old task is used at most once."""
@@ -87,7 +98,9 @@ class Alignment:
         by_row: dict[int | None, list[Document]] = defaultdict(list)
         for document in old:
             by_digest[document.data.get("digest", "")].append(document)
-            if not tasks.annotated(document):
+            # Another task had taken its row before a user deleted it.
+            left_behind = document.data["deleted"] and document.data.get("mark") == "source_changed"
+            if not tasks.annotated(document) and not left_behind:
                 by_row[document.data["row"]].append(document)
         steps: dict[int | None, Step] = {}
         used = set()
@@ -143,14 +156,17 @@ class Alignment:
 
     def _changes(self, task: Document, row: TaskRow, now: float) -> list[Any]:
         """The writes that make the task what its row says: itself first, then its parts."""
-        if task.data["deleted"] or (tasks.annotated(task) and task.data.get("digest") == row.digest):
+        if task.data["deleted"]:
             return []
-        changes: dict[str, Any] = {}
-        if task.data["row"] != row.index:
+        same = task.data.get("digest") == row.digest
+        changes: dict[str, Any] = tasks.marked(task, "", "", now)
+        if task.data["row"] != row.index and not tasks.annotated(task):
             at = position(self._importer.storage.id, self._listed.key, row.index)
-            changes = {"row": row.index, "position": at, "updated_at": now}
+            changes |= {"row": row.index, "position": at, "updated_at": now}
         parts: list[Write] = []
-        if task.data.get("digest") != row.digest:
+        if not same and not self._follows:
+            self._held = True
+        elif not same:
             empty = {"total_annotations": 0, "cancelled_annotations": 0, "total_predictions": 0}
             project = self._importer.storage.project
             said, made = tasks.with_parts(int(task.ref.id), project, row.extra, now, digest=row.digest)
@@ -186,11 +202,32 @@ class Alignment:
             raise CommitRefusedError("the task was changed meanwhile")
         return found
 
-    def _freeze(self, old: list[Document], used: set[object]) -> None:
-        """Marks annotated tasks whose row is no longer there as it was; unannotated ones stay (`on_deleted`: keep)."""
+    def _part(self, old: list[Document], used: set[object]) -> None:
+        """What becomes of tasks whose row is no longer there as it was.
+
+        Annotated ones are marked; to the others the row is gone, for which there is a policy. The file was read whole,
+        at one version, so that a row that is not in it needs no other proof.
+        """
+        policies, now = self._importer.policies, self._importer.ctx.clock()
         for document in old:
-            if document.ref not in used and tasks.annotated(document) and not document.data["deleted"]:
-                self._add([Update(document.ref, {"source_changed": self._listed.version}, document.revision)])
+            if document.ref in used or document.data["deleted"]:
+                continue
+            if not self._follows:
+                self._held = True
+                self._mark(document, "", "", now)
+            elif tasks.annotated(document):
+                self._mark(document, "source_changed", self._listed.version, now)
+            elif policies.deletes:
+                parts = (Delete(part, None) for part in tasks.parts_of(document))
+                self._add([Delete(document.ref, document.revision), *parts])
+            elif policies.on_deleted == "mark":
+                self._mark(document, "source_deleted", self._before.version, now)
+
+    def _mark(self, document: Document, mark: Mark, version: str, now: float) -> None:
+        if mark == "source_deleted" and document.data.get("mark") == mark:
+            return  # with the version that it was last seen in
+        if changes := tasks.marked(document, mark, version, now):
+            self._add([Update(document.ref, changes, document.revision)])
 
     def _add(self, writes: list[Write], *, rewritten: bool = False) -> None:
         """Takes the writes of one task; what is full is sent before."""
@@ -215,4 +252,6 @@ class Alignment:
         shape = self._importer.shape
         entry = entry or Entry(listed.key, listed.version, listed.size, listed.modified, shape=shape)
         state: State = "failed" if reason else "imported"
-        self._batch.add(Item(None, entry._replace(state=state, tasks=count, rows=0, offset=0, reason=reason)))
+        version = self._before.version if self._held else entry.version
+        entry = entry._replace(state=state, version=version, tasks=count, tombs=self._tombs)
+        self._batch.add(Item(None, entry._replace(rows=0, offset=0, reason=reason)))

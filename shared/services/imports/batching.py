@@ -1,6 +1,7 @@
 """Commits tasks and ledger together, in bounded batches, and finds the one row that can't be stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.errors import CommitRefusedError, InvalidDocumentError
@@ -19,6 +20,8 @@ MAX_ERRORS = 20
 ROOM = 6
 """Writes of a commit that are not tasks: chunk, ledger and a reserve."""
 
+NO_ENTRIES: Mapping[str, Entry | None] = MappingProxyType({})
+
 
 class Item(NamedTuple):
     """One row: the task to make (None if there is none), and its object's entry once the row is done."""
@@ -31,6 +34,8 @@ class Correction(NamedTuple):
     """Rows of an object that were to become tasks and did not: `tasks` fewer than its entries say."""
 
     tasks: int = 0
+    tombs: int = 0
+    """How many of them users deleted."""
     bad_rows: tuple[tuple[int, str], ...] = ()
 
 
@@ -46,16 +51,20 @@ class Batcher:
         self._items: list[Item] = []
         self._bytes = 0
         self._creates = 0
-        self._listing: Sequence[ObjectInfo] = ()
+        self._listing: Sequence[ObjectInfo] | None = None
         self._excluded = 0
         self._ledger: Ledger = holding.ledger
         self._changed = False
         self._corrections: dict[str, Correction] = {}
 
-    def begin(self, ledger: Ledger, listing: Sequence[ObjectInfo], excluded: int) -> None:
-        """The ledger to start from, and the listing that the counts add up to."""
+    def begin(self, ledger: Ledger, listing: Sequence[ObjectInfo] | None, excluded: int) -> None:
+        """The ledger to start from, and the listing that the counts add up to; None: they stay as they were."""
         self._changed = ledger != self.holding.ledger
         self._ledger, self._listing, self._excluded = ledger, listing, excluded
+
+    def known(self, key: str) -> Entry | None:
+        """What the ledger says of an object, as last committed."""
+        return self._ledger.get(key)
 
     def latest(self, key: str) -> Entry | None:
         """What is known of the object that is being imported, pending rows included."""
@@ -96,12 +105,41 @@ class Batcher:
         if items or done:
             self._commit(items, done=done)
 
-    def updated(self, writes: Sequence[Write], count: int) -> None:
-        """Commits updates of tasks, with the pending items before them. Raises `CommitRefusedError` on a conflict."""
+    def wait(self, entries: Mapping[str, Entry], doomed: int) -> None:
+        """Commits what is pending, and that nothing but these deletions is left, which wait for the run's verdict."""
         self.flush()
         if not self.stopped:
-            counts = self._counts(self._ledger, 0)
-            self._announced(writes, self._ledger, counts._replace(updated=counts.updated + count))
+            ledger = self._ledger | dict(entries)
+            counts = self._counts(ledger, 0)._replace(doomed=doomed)
+            self._progress([], ledger, counts, waits=True)
+
+    def updated(
+        self,
+        writes: Sequence[Write],
+        count: int = 0,
+        *,
+        entries: Mapping[str, Entry | None] = NO_ENTRIES,
+        doomed: int = 0,
+    ) -> None:
+        """Commits updates and deletions of tasks, with the pending items before them.
+
+        `count`: tasks that follow their object. `entries`: what the ledger says afterwards, None for nothing.
+        `doomed`: how many objects these are that nobody counted yet. Raises `CommitRefusedError` on a conflict.
+        """
+        self.flush()
+        if self.stopped:
+            return
+        ledger = self._ledger
+        if entries:
+            ledger = {key: entry for key, entry in ledger.items() if key not in entries}
+            ledger |= {key: entry for key, entry in entries.items() if entry is not None}
+        counts = self._counts(ledger, 0)
+        counts = counts._replace(
+            updated=counts.updated + count,
+            doomed=counts.doomed + doomed,
+            deleted=counts.deleted + len(announcing.of_deleted(writes).ids),
+        )
+        self._announced(writes, ledger, counts)
 
     def _commit(self, items: list[Item], *, done: bool) -> None:
         for salt in range(1, MAX_SALTS):
@@ -129,7 +167,7 @@ class Batcher:
         correction = self._corrections.get(entry.key)
         if correction is None:
             return entry
-        entry = entry._replace(tasks=entry.tasks - correction.tasks)
+        entry = entry._replace(tasks=entry.tasks - correction.tasks, tombs=entry.tombs + correction.tombs)
         for row, reason in correction.bad_rows:
             entry = entry.with_bad_row(row, 0, reason)
         return entry
@@ -140,24 +178,30 @@ class Batcher:
         row = int(item.new.create.data["row"] or 0)  # type: ignore[arg-type]
         before = self._corrections.get(item.entry.key, Correction())
         bad = (*before.bad_rows, (row, f"can't be stored: {error.message}"))
-        self._corrections[item.entry.key] = Correction(before.tasks + 1, bad)
+        self._corrections[item.entry.key] = Correction(before.tasks + 1, before.tombs, bad)
         return Item(None, item.entry)
 
     def _announced(self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False) -> None:
         """A commit whose news webhooks and targets learn of."""
-        news = announcing.writes(self.ctx, self.holding.gate.value.project, announcing.of_new(writes))
+        told = announcing.of_new(writes), announcing.of_deleted(writes)
+        news = announcing.writes(self.ctx, self.holding.gate.value.project, *told)
         self._progress([*writes, *news], ledger, counts, done=done)
         announcing.send(self.ctx, news)
 
-    def _progress(self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False) -> None:
+    def _progress(
+        self, writes: Sequence[Write], ledger: Ledger, counts: Counts, *, done: bool = False, waits: bool = False
+    ) -> None:
         changes: dict[str, object] = {"errors": self._errors(ledger)}
-        stopping = not done and self.ctx.out_of_time(self.deadline)
+        over = done or waits
+        stopping = not over and self.ctx.out_of_time(self.deadline)
+        if over:
+            changes |= {"seen_seq": self.holding.gate.value.run_seq, "unsettled": False}
         if done:
-            changes |= {"done_seq": self.holding.gate.value.run_seq, "unsettled": False}
-        if done or stopping:
+            changes["done_seq"] = self.holding.gate.value.run_seq
+        if over or stopping:
             changes["lease_until"] = 0.0
         changed = self._changed or ledger is not self._ledger
-        if changed or writes or done or stopping:
+        if changed or writes or over or stopping:
             self.holding.progress(writes, ledger if changed else None, counts, **changes)
         self._ledger, self._changed = ledger, False
         self.stopped = self.stopped or stopping
@@ -165,6 +209,10 @@ class Batcher:
     def _counts(self, ledger: Ledger, creating: int) -> Counts:
         """What the run did in this chunk, once `ledger` is committed."""
         imported = failed = present_tasks = bad_rows = 0
+        before = self.holding.chunk.counts
+        gone = sum(1 for entry in ledger.values() if entry.state == "gone")
+        if self._listing is None:
+            return before._replace(gone=gone)
         for info in self._listing:
             entry = ledger.get(info.key)
             if entry is None:
@@ -175,7 +223,6 @@ class Batcher:
                 failed += 1
             elif entry.state == "imported":
                 imported += 1
-        before = self.holding.chunk.counts
         created = before.created + creating
         return Counts(
             listed=len(self._listing) + self._excluded,
@@ -186,10 +233,14 @@ class Batcher:
             updated=before.updated,
             existed=present_tasks - created,
             bad_rows=bad_rows,
-            gone=sum(1 for entry in ledger.values() if entry.state == "gone"),
+            gone=gone,
+            doomed=before.doomed,
+            deleted=before.deleted,
         )
 
     def _errors(self, ledger: Ledger) -> tuple[str, ...]:
+        if self._listing is None:
+            return self.holding.chunk.errors
         lines: list[str] = []
         for info in self._listing:
             entry = ledger.get(info.key)
@@ -218,7 +269,7 @@ class Batcher:
             return Item(settled, entry)
         if settled.data.get("deleted"):  # a user deleted it: it stays deleted
             before = self._corrections.get(entry.key, Correction())
-            self._corrections[entry.key] = before._replace(tasks=before.tasks + 1)
+            self._corrections[entry.key] = before._replace(tasks=before.tasks + 1, tombs=before.tombs + 1)
         return Item(None, entry)
 
 

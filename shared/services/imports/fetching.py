@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
-from shared.errors import StoreError
+from shared.errors import ObjectNotFoundError, StoreError, StoreUnavailableError
+from shared.log import logger
 from shared.model.ledger import Todo
 from shared.ports import ObjectStore
 from shared.services.context import Context
@@ -54,3 +55,32 @@ def _read_one(store: ObjectStore, todo: Todo) -> bytes | StoreError:
         return store.read(todo.listed.key, todo.listed.version)
     except StoreError as error:
         return error
+
+
+def absent(ctx: Context, store: ObjectStore, keys: Sequence[str]) -> set[str]:
+    """Which of the keys name no object, each asked for by itself; at most `fetch_parallel` requests are under way.
+
+    What can't be told (no right to ask) counts as there. Raises the `StoreError` of a bucket that is out of reach.
+    """
+    if ctx.fetchers is None:
+        return {key for key in keys if _is_absent(store, key)}
+    gone: set[str] = set()
+    parallel = ctx.settings.fetch_parallel
+    for at in range(0, len(keys), parallel):
+        some = keys[at : at + parallel]
+        futures = [ctx.fetchers.submit(_is_absent, store, key) for key in some]
+        gone.update(key for key, future in zip(some, futures, strict=True) if future.result())
+    return gone
+
+
+def _is_absent(store: ObjectStore, key: str) -> bool:
+    try:
+        store.stat(key)
+    except ObjectNotFoundError:
+        return True
+    except StoreUnavailableError:
+        raise
+    except StoreError as error:
+        store.check()
+        logger.warning("can't tell whether an object is gone", action="object.stat", key=key, reason=str(error))
+    return False

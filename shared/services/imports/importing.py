@@ -13,6 +13,7 @@ from shared.errors import (
 )
 from shared.model.ledger import MAX_TEXT, Diff, Entry, Ledger, ObjectInfo, State, Todo
 from shared.model.rows import BadRow, Checkpoint, TaskRow, extension, readable_extension
+from shared.model.run import Run
 from shared.model.storage import Storage
 from shared.model.task import blob_data, task_id
 from shared.ports import ObjectStore
@@ -23,6 +24,7 @@ from shared.services.imports.aligning import Alignment
 from shared.services.imports.batching import Batcher, Item
 from shared.services.imports.fetching import fetch
 from shared.services.imports.reading import ByteSource, RangedSource, WholeBytes, read_rows
+from shared.services.imports.retiring import Retirer
 from shared.services.sync.holding import Holding
 
 ATTEMPTS = 3
@@ -32,15 +34,27 @@ ATTEMPTS = 3
 class Importer:
     """Imports what is new or changed in one held chunk, and ends the chunk's sync when all is done."""
 
-    def __init__(self, ctx: Context, holding: Holding, storage: Storage, store: ObjectStore, deadline: float) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        holding: Holding,
+        storage: Storage,
+        store: ObjectStore,
+        deadline: float,
+        run: Run | None = None,
+    ) -> None:
         self.ctx = ctx
         self.holding = holding
         self.storage = storage
         self.store = store
+        self.policies = storage.policies
+        self.run_value = run
+        """The run that this is work for; None for work on a hint."""
         self.batch = Batcher(ctx, holding, deadline)
         self._blob_mode = storage.blob_mode
         self.shape = storage.shape
         self._now = ctx.clock()
+        self._retirer = Retirer(self)
 
     def run(self, plan: Diff, listing: Sequence[ObjectInfo], excluded: int) -> None:
         """Imports, then marks the chunk done; or stops in time, with all that was finished committed.
@@ -53,10 +67,17 @@ class Importer:
                 self._import_addresses(plan.todo)
             else:
                 self._import_files(plan.todo)
+            settled = self.batch.stopped or self._retirer.settle(plan.owed)
         except StoreUnavailableError:
             self.batch.flush()
             raise
-        if not self.batch.stopped:
+        if settled and not self.batch.stopped:
+            self.batch.flush(done=True)
+
+    def settle(self, owed: Sequence[Entry]) -> None:
+        """Does nothing but what waited for the run's verdict; nothing is listed."""
+        self.batch.begin(self.holding.ledger, None, 0)
+        if self._retirer.settle(owed) and not self.batch.stopped:
             self.batch.flush(done=True)
 
     def _settled(self, plan: Diff) -> Ledger:
@@ -65,36 +86,46 @@ class Importer:
             return self.holding.ledger
         ledger = dict(self.holding.ledger)
         for entry in plan.back:
-            ledger[entry.key] = entry._replace(state="imported")
+            ledger[entry.key] = entry._replace(state="imported", applied="")
         for entry in plan.gone:
-            if entry.tasks == 0:
+            if not entry.tasks and not entry.tombs:
                 del ledger[entry.key]
             else:
-                # A file that went half imported is begun again, by its rows, should it come back.
-                version = "" if entry.state == "partial" else entry.version
+                # A file that was not imported whole is begun again, by its rows, should it come back.
+                version = "" if entry.state in {"partial", "failed"} else entry.version
                 ledger[entry.key] = entry._replace(state="gone", version=version)
         return ledger
 
     # ------------------------------------------------------------------------------------------- blob mode
 
     def _import_addresses(self, todos: Iterable[Todo]) -> None:
-        for listed, _kind, entry in todos:
+        known: list[Todo] = []
+        for todo in todos:
             if self.batch.stopped:
                 return
-            key = listed.key
+            listed, entry = todo.listed, todo.entry
             if listed.problem:
                 self.batch.add(self._failed(listed, entry, listed.problem))
-            elif entry is not None and entry.tasks:  # the address is the same, whatever the content
-                self.batch.add(Item(None, Entry(key, listed.version, listed.size, listed.modified, tasks=entry.tasks)))
+            elif entry is not None and (entry.tasks or entry.tombs or todo.kind == "back"):
+                known.append(todo)
             else:
-                data = blob_data(self.store.uri(key))
-                create = self._create(key, None, listed.version, data)
-                self.batch.add(Item(create, Entry(key, listed.version, listed.size, listed.modified, tasks=1)))
+                self.add_address(listed)
+        if not self.batch.stopped:
+            self._retirer.refresh(known)
+
+    def add_address(self, listed: ObjectInfo) -> None:
+        """Makes the task of an object that is one."""
+        key = listed.key
+        create = self._create(key, None, listed.version, blob_data(self.store.uri(key)))
+        self.batch.add(Item(create, Entry(key, listed.version, listed.size, listed.modified, tasks=1)))
 
     # ------------------------------------------------------------------------------------------- file mode
 
     def _import_files(self, todos: Sequence[Todo]) -> None:
-        readable = [todo for todo in todos if self._worth_reading(todo)]
+        as_they_were = [todo for todo in todos if self._only_marked(todo)]
+        self._retirer.refresh(as_they_were)
+        stay = {todo.listed.key for todo in as_they_were}
+        readable = [todo for todo in todos if todo.listed.key not in stay and self._worth_reading(todo)]
         careful = self.holding.chunk.crashes > 2 or bool(self.holding.chunk.trying)
         if careful:
             self._import_carefully(readable)
@@ -124,6 +155,12 @@ class Importer:
         self.batch.flush()
         if not self.batch.stopped:
             self.holding.commit(trying=todo.listed.key)
+
+    def _only_marked(self, todo: Todo) -> bool:
+        """Whether it is back and its tasks stay as they are, whatever it holds now."""
+        entry = todo.entry
+        stays = entry is not None and entry.applied == "mark" and bool(entry.version)
+        return stays and todo.kind == "back" and not self.policies.updates and not todo.listed.problem
 
     def _worth_reading(self, todo: Todo) -> bool:
         """Whether to read it at all; if not, says why in the ledger."""
@@ -187,7 +224,7 @@ class Importer:
         entry = Entry(listed.key, listed.version, listed.size, listed.modified, "partial")
         if before is not None and before.state == "partial" and before.version == listed.version:
             entry = before
-        elif before is not None and before.tasks:
+        elif before is not None and (before.tasks or before.tombs or before.applied):
             # Also after a failure at this very version: its tasks may be of an earlier one.
             self._align(todo, source)
             return
@@ -246,6 +283,7 @@ class Importer:
         """The object failed; tasks that it made earlier stay."""
         kept = entry.tasks if entry is not None else 0
         failed = Entry(listed.key, listed.version, listed.size, listed.modified, "failed", kept)
+        failed = failed._replace(tombs=entry.tombs if entry is not None else 0)
         return Item(None, failed._replace(reason=reason[:MAX_TEXT], transient=transient, shape=self.shape))
 
 

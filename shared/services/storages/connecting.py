@@ -28,6 +28,7 @@ LABELS = frozenset(
     {
         *("title", "description", "synchronizable", "presign", "presign_ttl", "s3_public_endpoint"),
         *("can_delete_objects", "export_format", "key_template", "manifest"),
+        *("on_changed", "on_deleted", "sync_interval"),
     }
 )
 """Edits of these alone need no look into the bucket."""

@@ -9,6 +9,7 @@ from shared.log import logger
 from shared.model.fields import Direction
 from shared.model.provider import Provider
 from shared.model.run import Ending, Gate
+from shared.model.schedule import scheduled
 from shared.model.storage import Storage
 from shared.ports import Write
 from shared.records.collection import Stored
@@ -51,6 +52,7 @@ def update(
             checked = draft = connecting.check(ctx, draft)
         if not changed:
             break
+        draft = _rescheduled(ctx, stored.value, draft)
         writes, ends = _edit(ctx, gate, stored, draft)
         restart = restart or ends
         try:
@@ -64,6 +66,12 @@ def update(
     if restart:
         runs.start_run(ctx, number)
     return registration.get(ctx, provider, number, direction)
+
+
+def _rescheduled(ctx: Context, before: Storage, draft: Storage) -> Storage:
+    """Another interval counts from the start of the last sync; what failed before may be mended now."""
+    run = ctx.runs.get(before.last_sync_job) if before.last_sync_job else None
+    return scheduled(replace(draft, failures=0), started=run.value.time_queued if run else None)
 
 
 def _edit(ctx: Context, gate: Stored[Gate], stored: Stored[Storage], draft: Storage) -> tuple[list[Write], bool]:

@@ -19,6 +19,7 @@ from shared.model.fields import Direction
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
 from shared.model.run import Gate
+from shared.model.schedule import scheduled
 from shared.model.storage import Storage
 from shared.model.user import User
 from shared.ports import Delete, Update, Write
@@ -61,7 +62,7 @@ def create(
         return _made_before(ctx, made, user)
     draft = connecting.new_draft(ctx, provider, given, direction, user=user)
     draft = connecting.check(ctx, draft)
-    storage = replace(draft, id=next_id(ctx.documents, "storages"))
+    storage = scheduled(replace(draft, id=next_id(ctx.documents, "storages")), started=None)
     gate = Gate(
         id=str(storage.id),
         storage=storage.id,
@@ -177,15 +178,24 @@ def validate(
     connecting.check(ctx, draft_of(ctx, provider, given, direction, user=user))
 
 
-def sync(ctx: Context, provider: Provider, number: int, direction: Direction = "import") -> Storage:
+def sync(
+    ctx: Context,
+    provider: Provider,
+    number: int,
+    direction: Direction = "import",
+    *,
+    reimport_deleted: bool = False,
+    delete_gone: bool = False,
+) -> Storage:
     """Starts a sync, or leaves the one under way alone. A bad connection is for the run to report.
 
-    Raises `NotFoundError`, `NotSynchronizableError`.
+    `reimport_deleted`, `delete_gone`: see `Run`. Raises `NotFoundError`, `NotSynchronizableError`, and
+    `InvalidInputError` where the sync under way was not asked for what this one is.
     """
     storage = get(ctx, provider, number, direction)
     if not storage.config.get("synchronizable", True):
         raise NotSynchronizableError(f"Storage {number} is not synchronizable")
-    runs.start_run(ctx, number)
+    runs.start_run(ctx, number, reimport_deleted=reimport_deleted, delete_gone=delete_gone)
     return load(ctx, provider, number, direction).value
 
 

@@ -45,6 +45,8 @@ def run_meta(run: Run, counts: Counts, direction: Direction = "import") -> dict[
         completed = run.outcome in {"completed", "completed_with_errors"}
         meta["time_completed" if completed else "time_failure"] = meta_time(run.time_ended)
     meta["duration"] = round(max(0.0, last - (run.time_in_progress or run.time_queued)), 6) if last else 0.0
+    if run.trigger != "api":
+        meta["trigger"] = run.trigger
     if direction == "export":
         meta["total_annotations"] = counts.listed
         meta["objects_written"] = counts.created
@@ -60,6 +62,7 @@ def run_meta(run: Run, counts: Counts, direction: Direction = "import") -> dict[
     meta["objects_excluded"] = counts.excluded
     meta["objects_failed"] = counts.failed
     meta["objects_gone"] = counts.gone
+    meta["tasks_deleted"] = counts.deleted
     return meta
 
 

@@ -8,6 +8,7 @@ from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.model.chunk import Chunk, Counts
 from shared.model.run import Gate
 from shared.ports import Write
+from shared.records.chunks import By
 from shared.records.collection import Stored
 from shared.services.context import Context
 from shared.services.sync.holding import Holding
@@ -24,10 +25,13 @@ class Claimer:
 
     Where many lanes list at once, any open chunk will do: a random one among a few. A listing that can't seek is
     walked by one lane, which takes the chunks in the order of their ranges and remembers how far it came.
+
+    `deletes`: chunks may wait for the run's verdict on deletions. They are left alone until it is there.
     """
 
-    def __init__(self, ctx: Context, *, in_order: bool) -> None:
+    def __init__(self, ctx: Context, *, in_order: bool, deletes: bool = False) -> None:
         self.ctx = ctx
+        self._by: By = "seen_seq" if deletes else "done_seq"
         self.invocation = f"{ctx.boot}/{ctx.new_id()}"
         self._in_order = in_order
         self._cursor: tuple[Any, ...] | None = None
@@ -39,38 +43,52 @@ class Claimer:
             if holding := self.take(gate, self._candidates.pop()):
                 return holding
             self._candidates.clear()
-        seen_open = False
-        for page in self._in_order_pages(gate.value) if self._in_order else self._pages(gate.value):
-            seen_open = seen_open or bool(page)
-            free = [chunk for chunk in page if chunk.value.claimable(self.ctx.clock())]
-            self.ctx.rng.shuffle(free)
-            while free:
-                if holding := self.take(gate, free.pop()):
-                    self._candidates = free
-                    return holding
-        return "none free" if seen_open else "none open"
+        while True:
+            seen_open = False
+            for page in self._in_order_pages(gate.value) if self._in_order else self._pages(gate.value):
+                seen_open = seen_open or bool(page)
+                free = [chunk for chunk in page if chunk.value.claimable(self.ctx.clock())]
+                self.ctx.rng.shuffle(free)
+                while free:
+                    if holding := self.take(gate, free.pop()):
+                        self._candidates = free
+                        return holding
+            if seen_open:
+                return "none free"
+            if self._by == "done_seq" or not self.decided(gate):
+                return "none open"
+
+    def decided(self, gate: Stored[Gate]) -> bool:
+        """Whether the verdict is there; from then on chunks that waited for it are claimed too."""
+        if self._by == "done_seq":
+            return False
+        run = self.ctx.runs.get(gate.value.run)
+        if run is not None and run.value.deletions:
+            self._by, self._cursor = "done_seq", None
+            return True
+        return False
 
     def _pages(self, gate: Gate) -> Iterator[list[Stored[Chunk]]]:
         """Pages of open chunks."""
         size, after = 2 * self.ctx.settings.max_lanes, None
         for _ in range(MAX_PAGES):
-            found = self.ctx.chunks.open(gate.map, gate.run_seq, after=after, limit=size)
+            found = self.ctx.chunks.open(gate.map, gate.run_seq, after=after, limit=size, by=self._by)
             yield found
             if len(found) < size:
                 return
-            after = (found[-1].value.done_seq, found[-1].value.id)
+            after = (getattr(found[-1].value, self._by), found[-1].value.id)
 
     def _in_order_pages(self, gate: Gate) -> Iterator[list[Stored[Chunk]]]:
         """One page: the first open chunk, by range. A second walker finds it leased, and waits."""
         while True:
             found = self.ctx.chunks.in_order(gate.map, after=self._cursor, limit=IN_ORDER_PAGE)
             for chunk in found:
-                if chunk.value.done_seq < gate.run_seq:
+                if getattr(chunk.value, self._by) < gate.run_seq:
                     yield [chunk]
                     return
                 self._cursor = (chunk.value.start, chunk.value.id)
             if len(found) < IN_ORDER_PAGE:
-                if self._cursor is None or not self.ctx.chunks.any_open(gate.map, gate.run_seq):
+                if self._cursor is None or not self.ctx.chunks.any_open(gate.map, gate.run_seq, self._by):
                     yield []
                     return
                 self._cursor = None  # a chunk behind us was given back

@@ -8,13 +8,14 @@ is expected: faults of a bucket are kept on the chunk, and the lane works elsewh
 from shared.errors import SluiceError, StoreError, StoreUnavailableError
 from shared.log import logger
 from shared.model.chunk import backoff, start_index
-from shared.model.ledger import diff, split
+from shared.model.ledger import diff, owed, split
 from shared.model.run import Permit, lane_id
 from shared.model.storage import Scope, Storage
 from shared.ports import Create, ObjectStore
 from shared.services.context import Context
 from shared.services.exports.full_sync import FullSync
 from shared.services.imports.importing import Importer
+from shared.services.imports.undeleting import undelete
 from shared.services.sync import hints, lanes, runs
 from shared.services.sync.claiming import Claimer
 from shared.services.sync.holding import ChunkLostError, Holding, ping
@@ -44,7 +45,8 @@ def work(ctx: Context, permit: Permit) -> bool:
     storage = ctx.storages.get(permit.storage)
     if storage is None:
         return True
-    claimer = Claimer(ctx, in_order=not storage.value.provider.lanes)
+    deletes = storage.value.direction == "import" and storage.value.policies.deletes
+    claimer = Claimer(ctx, in_order=not storage.value.provider.lanes, deletes=deletes)
     walk: Walk | None = None
     first = True
     while True:
@@ -54,6 +56,8 @@ def work(ctx: Context, permit: Permit) -> bool:
         holding = claimer.next(gate)
         if holding == "none open":
             if not runs.finalise(ctx, gate):
+                if claimer.decided(gate):
+                    continue  # of deletions that waited
                 lanes.advance(ctx, permit, idle=True)  # others are ending it; look again later, not in a circle
             return True
         if isinstance(holding, str):
@@ -153,12 +157,25 @@ class ChunkSync:
             raise StoreError(
                 f"A part of the bucket stopped its worker {self.holding.chunk.crashes - 1} times in a row: {fault}"
             )
+        gate, chunk = self.holding.gate.value, self.holding.chunk
+        found = self.ctx.runs.get(gate.run) if gate.run else None
+        run = found.value if found else None
+        wants, policies = self.walk.scope.wants, self.storage.policies
+        importer = Importer(self.ctx, self.holding, self.storage, self.store, self.deadline, run)
+        if run is not None and run.deletions and chunk.seen_seq == gate.run_seq and not chunk.unsettled:
+            importer.settle(owed(self.holding.ledger, wants=wants, policies=policies))
+            return
         pending = self._list()
         if pending is None:
             return  # what was cut off so far stays cut off
-        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=self.walk.scope.wants)
-        excluded = pending.listed - len(pending.wanted)
-        Importer(self.ctx, self.holding, self.storage, self.store, self.deadline).run(plan, pending.wanted, excluded)
+        if (
+            run is not None
+            and run.reimport_deleted
+            and not undelete(self.ctx, self.holding, self.storage, run, pending.wanted, self.deadline)
+        ):
+            return
+        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=wants, policies=policies)
+        importer.run(plan, pending.wanted, pending.listed - len(pending.wanted))
 
     def _list(self) -> Pending | None:
         """What lies in the chunk's range; cuts off full chunks while it does not fit. None: out of time."""
