@@ -121,6 +121,10 @@ class VersionMismatchError(ObjectError):
     """The object is not the version that was asked for."""
 
 
+class UnusableObjectError(ObjectError):
+    """The object can be read, but what is in it is of no use."""
+
+
 class InvalidKeyError(ObjectError):
     """This store can't hold an object of that name."""
 

@@ -60,6 +60,16 @@ REGEX = (
 BLOB_URLS_EXPORT = Field(
     name="use_blob_urls", kind="flag", default=False, only="export", inert=True, help="Has no meaning for targets."
 )
+SIDECAR = Field(
+    name="sidecar",
+    label="Sidecar files",
+    kind="choice",
+    default="none",
+    only="import",
+    options=(("none", "None"), ("json", "x.json beside x.jpg says more of its task")),
+    help="json: where each object is a task, x.json beside x.jpg adds to it: data keys, predictions, annotations. "
+    "Whichever comes first. JSON files are no tasks then.",
+)
 BLOB_URLS = (
     Field(
         name="use_blob_urls",
@@ -73,6 +83,7 @@ BLOB_URLS = (
             (False, "Tasks: objects are JSON, JSONL or Parquet files of tasks"),
         ),
     ),
+    SIDECAR,
     BLOB_URLS_EXPORT,
 )
 PREFIX = (

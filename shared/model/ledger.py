@@ -17,6 +17,8 @@ MAX_TEXT = 200
 MAX_ROW_ERRORS = 20
 MAX_CHUNK_ROW_ERRORS = 2000
 MAX_BLOB = 700 * 1024
+BESIDE = "|"
+"""In the version of an object with a sidecar: stands between the versions of the two."""
 AND_MORE = "another reason (only the first 64 reasons of a range are kept)"
 
 
@@ -198,7 +200,7 @@ def diff(
             todo.append(Todo(listed, "new", None))
         elif entry.state == "gone" and entry.applied:
             todo.append(Todo(listed, "back", entry))
-        elif entry.version != listed.version and _counts(entry, policies):
+        elif entry.version != listed.version and (_counts(entry, policies) or _arrived(entry, listed)):
             todo.append(Todo(listed, "changed", entry))
         elif entry.state == "partial":
             todo.append(Todo(listed, "resume", entry))
@@ -221,6 +223,11 @@ def owed(ledger: Ledger, *, wants: Callable[[str], bool], policies: Policies) ->
 def _counts(entry: Entry, policies: Policies) -> bool:
     """Whether another version of an object is to be looked into. What was never imported whole always is."""
     return policies.updates or entry.version == "" or entry.state in ("partial", "failed")
+
+
+def _arrived(entry: Entry, listed: ObjectInfo) -> bool:
+    """Whether nothing happened but that a sidecar came: that is no change, whichever of the two was first."""
+    return entry.state == "imported" and listed.version.startswith(f"{entry.version}{BESIDE}")
 
 
 def _applied(entry: Entry) -> Applied:

@@ -14,6 +14,7 @@ from shared.model.fields import Direction, Field
 from shared.model.policies import Policies
 from shared.model.provider import Provider
 from shared.model.providers import PROVIDERS
+from shared.model.sidecars import is_sidecar
 from shared.model.values import flag, integer, text
 
 Status = Literal["initialized", "queued", "in_progress", "completed", "completed_with_errors", "failed"]
@@ -73,7 +74,7 @@ class Storage:
             written = ("export_format", "key_template", "can_delete_objects", "manifest")
             return _fingerprint(self.prefix, *(self.config.get(name) or None for name in written))
         taken = (self.config.get(name) or None for name in ("regex_filter", "recursive_scan"))
-        return _fingerprint(self.prefix, *taken, self.blob_mode, PARSER_VERSION)
+        return _fingerprint(self.prefix, *taken, self.blob_mode, self.has_sidecars, PARSER_VERSION)
 
     @property
     def prefix(self) -> str:
@@ -98,6 +99,11 @@ class Storage:
         """Whether an object is a task, not a file of them."""
         return self.provider.blobs and bool(self.config.get("use_blob_urls"))
 
+    @property
+    def has_sidecars(self) -> bool:
+        """Whether files beside objects say more of their tasks."""
+        return self.blob_mode and self.config.get("sidecar") == "json"
+
 
 def identity_of(provider: Provider, secrets: Mapping[str, str]) -> dict[str, str]:
     """What the public settings have to hold of the secrets: whose bucket it is, as a fingerprint."""
@@ -121,6 +127,17 @@ class Scope:
     recursive: bool
     wants: Callable[[str], bool]
     """Whether a listed key is taken; keys outside `prefix` are not asked about but answered false."""
+    sidecars: bool = False
+    """Whether JSON files are no objects to take, but say more of those beside them (`model/sidecars.py`)."""
+
+    def concerns(self, key: str) -> bool:
+        """Whether anything of the storage changes with a key."""
+        return self.wants(key) or self.takes_sidecar(key)
+
+    def takes_sidecar(self, key: str) -> bool:
+        """Whether a key is of a sidecar. A filter speaks of objects alone."""
+        inside = key.startswith(self.prefix) and (self.recursive or "/" not in key[len(self.prefix) :])
+        return self.sidecars and is_sidecar(key) and inside
 
     @classmethod
     def of(cls, storage: Storage) -> "Scope":
@@ -130,15 +147,16 @@ class Scope:
         config, basename, folders = storage.config, storage.provider.basename_filter, storage.provider.folders
         prefix, recursive = storage.prefix, bool(config.get("recursive_scan")) or not folders
         pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None
+        sidecars = storage.has_sidecars
 
         def wants(key: str) -> bool:
             if not key.startswith(prefix) or (folders and key.endswith("/")) or f"{targets.OWN_FOLDER}/" in key:
                 return False
-            if not recursive and "/" in key[len(prefix) :]:
+            if (not recursive and "/" in key[len(prefix) :]) or (sidecars and is_sidecar(key)):
                 return False
             return pattern is None or bool(pattern(key.rpartition("/")[2] if basename else key))
 
-        return cls(prefix, recursive, wants)
+        return cls(prefix, recursive, wants, sidecars)
 
 
 def listing_prefix(prefix: str | None) -> str:

@@ -47,9 +47,13 @@ def blob_data(uri: str) -> bytes:
 
 
 def named_data(data: dict[str, Any], first_key: str | None) -> dict[str, Any]:
-    """Task data as shown: the nameless value of blob mode under the project's first data key."""
-    if first_key and UNDEFINED in data and first_key not in data:
-        return {first_key if key == UNDEFINED else key: value for key, value in data.items()}
+    """Task data as shown: the nameless value of blob mode under the project's first data key, whatever else is there.
+
+    A sidecar may have that key as well; it does not say where the object is.
+    """
+    if first_key and UNDEFINED in data:
+        named = {first_key if key == UNDEFINED else key: value for key, value in data.items()}
+        return {**named, first_key: data[UNDEFINED]}
     return data
 
 

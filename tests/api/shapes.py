@@ -134,7 +134,7 @@ SHAPES = {
 }
 EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
 ANY = frozenset({"sync_interval"})
-IMPORT_ONLY = ANY | {"on_changed", "on_deleted"}
+IMPORT_ONLY = ANY | {"sidecar", "on_changed", "on_deleted"}
 OWN: Mapping[str, frozenset[str]] = {
     "S3_IMPORT": IMPORT_ONLY | {"s3_public_endpoint"},
     "AZURE_IMPORT": IMPORT_ONLY | {"azure_endpoint"},

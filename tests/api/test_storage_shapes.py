@@ -15,16 +15,16 @@ __all__ = ["azure_emulator", "gcs_process", "place", "redis_emulator", "settings
 INFO = "last_sync last_sync_count last_sync_job status traceback meta title description created_at"
 KEYS = {
     ("s3", "import"): f"id type synchronizable presign {INFO} bucket prefix regex_filter use_blob_urls "
-    "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project s3_public_endpoint on_changed "
-    "on_deleted sync_interval",
+    "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project s3_public_endpoint sidecar "
+    "on_changed on_deleted sync_interval",
     ("s3", "export"): f"id type synchronizable {INFO} can_delete_objects bucket prefix regex_filter use_blob_urls "
     "aws_sse_kms_key_id region_name s3_endpoint project export_format key_template manifest aws_sse sync_interval",
     ("gcs", "import"): "id type synchronizable presign bucket prefix regex_filter use_blob_urls google_project_id "
-    f"{INFO} presign_ttl recursive_scan project on_changed on_deleted sync_interval",
+    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted sync_interval",
     ("gcs", "export"): "id type synchronizable bucket prefix regex_filter use_blob_urls google_project_id "
     f"{INFO} can_delete_objects project export_format key_template manifest google_kms_key_name sync_interval",
     ("azure", "import"): "id type synchronizable presign container prefix regex_filter use_blob_urls azure_endpoint "
-    f"{INFO} presign_ttl recursive_scan project on_changed on_deleted sync_interval",
+    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted sync_interval",
     ("azure", "export"): "id type synchronizable container prefix regex_filter use_blob_urls azure_endpoint "
     f"{INFO} can_delete_objects project export_format key_template manifest sync_interval",
     ("redis", "import"): f"id type synchronizable path host port regex_filter use_blob_urls {INFO} "
@@ -32,7 +32,7 @@ KEYS = {
     ("redis", "export"): f"id type synchronizable path host port regex_filter use_blob_urls {INFO} "
     "can_delete_objects db project export_format key_template manifest sync_interval",
     ("localfiles", "import"): f"id type synchronizable path regex_filter use_blob_urls {INFO} "
-    "recursive_scan project on_changed on_deleted sync_interval",
+    "recursive_scan project sidecar on_changed on_deleted sync_interval",
     ("localfiles", "export"): f"id type synchronizable path regex_filter use_blob_urls {INFO} can_delete_objects "
     "project export_format key_template manifest sync_interval",
 }
@@ -45,6 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "can_delete_objects": None,
     "export_format": "annotation",
     "manifest": False,
+    "sidecar": "none",
     "on_changed": "update_unannotated",
     "on_deleted": "keep",
     "sync_interval": 0,

@@ -163,7 +163,7 @@ class TestGoogle:
         body = {"project": project, "bucket": "pictures", "prefix": "img", "use_blob_urls": True, **given}
         api.post(f"/api/storages/{kind}/validate", body)
         made = api.post(f"/api/storages/{kind}/", {**body, "google_application_credentials": "planted"}, 201)
-        assert list(made) == [*GCS_KEYS[:-4], *more, "project", *OWN]
+        assert list(made) == [*GCS_KEYS[: GCS_KEYS.index("project")], *more, "project", *OWN]
         assert {name: made[name] for name in more} == given
         stored = api.ctx.storages.get(made["id"])
         assert stored

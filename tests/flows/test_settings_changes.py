@@ -35,7 +35,7 @@ POLICIES: dict[str, Change] = {
     "on_deleted": ("delete_unannotated", "keep", NOTHING),
 }
 FOLDERS: dict[str, Change] = {"recursive_scan": (True, False, AGAIN)}
-BLOBS: dict[str, Change] = {"use_blob_urls": (True, False, AGAIN)}
+BLOBS: dict[str, Change] = {"use_blob_urls": (True, False, AGAIN), "sidecar": ("none", "json", AGAIN)}
 PRESIGN: dict[str, Change] = {"presign": (True, False, NOTHING), "presign_ttl": (1, 9, NOTHING)}
 PREFIX: dict[str, Change] = {"prefix": (None, "img", AGAIN)}
 INERT: dict[str, Change] = {"regex_filter": (None, "x", NOTHING), "use_blob_urls": (False, True, NOTHING)}
@@ -62,6 +62,7 @@ S3: dict[str, Change] = {
     "region_name": ("eu-west-1", "eu-west-2", NOTHING),
     "aws_sse_kms_key_id": ("a", "b", NOTHING),
 }
+S3_IMPORT: dict[str, Change] = {"s3_public_endpoint": (None, "https://files.example.org", NOTHING)}
 S3_TARGET: dict[str, Change] = {"aws_sse": (False, True, NOTHING)}
 GCS: dict[str, Change] = {"bucket": ("first", "second", ANEW), "google_project_id": ("one", "two", NOTHING)}
 GCS_TARGET: dict[str, Change] = {"google_kms_key_name": (KEY + "a", KEY + "b", NOTHING)}
@@ -101,13 +102,18 @@ KEYS: dict[str, Change] = {
 }
 
 
-def both(place: dict[str, Change], target: dict[str, Change] | None = None) -> dict[str, dict[str, Change]]:
-    return {"import": BUCKETS["import"] | place, "export": BUCKETS["export"] | place | (target or {})}
+def both(
+    place: dict[str, Change], target: dict[str, Change] | None = None, source: dict[str, Change] | None = None
+) -> dict[str, dict[str, Change]]:
+    return {
+        "import": BUCKETS["import"] | place | (source or {}),
+        "export": BUCKETS["export"] | place | (target or {}),
+    }
 
 
 TABLE: dict[str, dict[str, dict[str, Change]]] = {
-    "s3": both(S3, S3_TARGET),
-    "s3s": both(S3 | ROLES, S3_TARGET),
+    "s3": both(S3, S3_TARGET, S3_IMPORT),
+    "s3s": both(S3 | ROLES, S3_TARGET, S3_IMPORT),
     "gcs": both(GCS | {"google_application_credentials": ("{}", '{"a": 1}', NOTHING)}, GCS_TARGET),
     "gcswif": both(GCS | POOL, GCS_TARGET),
     "gcs_sa": both(
@@ -138,7 +144,7 @@ ALIKE = [
     ("azure", "azure_endpoint", "http://one:10000/one", "http://one:10000/one/"),
 ]
 """Written differently, and the same."""
-INSIDE = {"prefix": 2, "path": 2, "regex_filter": 1, "recursive_scan": 1, "use_blob_urls": 4}
+INSIDE = {"sidecar": 0, "prefix": 2, "path": 2, "regex_filter": 1, "recursive_scan": 1, "use_blob_urls": 4}
 """How many of the four objects the changed settings want."""
 
 

@@ -53,6 +53,8 @@ class Alignment:
         self._tombs = 0
         self._follows = importer.policies.updates or todo.entry.state != "gone" or todo.entry.version == ""
         """False: it is back, and changes are ignored, so that its tasks stay as they were."""
+        self._one_task = importer.storage.has_sidecars
+        """An object is one task, also where somebody worked on it and its sidecar changed: it is marked."""
         self._held = False
         """Whether something did stay as it was, and so is left to another policy."""
 
@@ -100,7 +102,7 @@ class Alignment:
             by_digest[document.data.get("digest", "")].append(document)
             # Another task had taken its row before a user deleted it.
             left_behind = document.data["deleted"] and document.data.get("mark") == "source_changed"
-            if not tasks.annotated(document) and not left_behind:
+            if (not tasks.annotated(document) or self._one_task) and not left_behind:
                 by_row[document.data["row"]].append(document)
         steps: dict[int | None, Step] = {}
         used = set()
@@ -166,6 +168,8 @@ class Alignment:
         parts: list[Write] = []
         if not same and not self._follows:
             self._held = True
+        elif not same and tasks.annotated(task):
+            changes = tasks.marked(task, "source_changed", self._listed.version, now)
         elif not same:
             empty = {"total_annotations": 0, "cancelled_annotations": 0, "total_predictions": 0}
             project = self._importer.storage.project

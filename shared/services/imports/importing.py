@@ -1,6 +1,7 @@
 """Makes tasks of a chunk's objects, as `diff` planned. A failure has a size: a row, an object, the run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from shared.errors import (
@@ -9,11 +10,13 @@ from shared.errors import (
     ObjectNotFoundError,
     StoreError,
     StoreUnavailableError,
+    UnusableObjectError,
     VersionMismatchError,
 )
 from shared.model.ledger import MAX_TEXT, Diff, Entry, Ledger, ObjectInfo, State, Todo
 from shared.model.rows import BadRow, Checkpoint, TaskRow, extension, readable_extension
 from shared.model.run import Run
+from shared.model.sidecars import SUFFIX
 from shared.model.storage import Storage
 from shared.model.task import blob_data, task_id
 from shared.ports import ObjectStore
@@ -22,11 +25,13 @@ from shared.records.tasks import NewTask
 from shared.services.context import Context
 from shared.services.imports.aligning import Alignment
 from shared.services.imports.batching import Batcher, Item
-from shared.services.imports.fetching import fetch
+from shared.services.imports.fetching import Fetched, fetch
 from shared.services.imports.reading import ByteSource, RangedSource, WholeBytes, read_rows
 from shared.services.imports.retiring import Retirer
+from shared.services.imports.sidecars import Sidecars
 from shared.services.sync.holding import Holding
 
+_NONE: Mapping[str, ObjectInfo] = MappingProxyType({})
 ATTEMPTS = 3
 """Times an object that changes while it is read, or its tasks while they are aligned, is begun again."""
 
@@ -51,19 +56,24 @@ class Importer:
         self.run_value = run
         """The run that this is work for; None for work on a hint."""
         self.batch = Batcher(ctx, holding, deadline)
-        self._blob_mode = storage.blob_mode
+        self._addresses = storage.blob_mode and not storage.has_sidecars
+        self._sidecars: Sidecars | None = None
         self.shape = storage.shape
         self._now = ctx.clock()
         self._retirer = Retirer(self)
 
-    def run(self, plan: Diff, listing: Sequence[ObjectInfo], excluded: int) -> None:
+    def run(
+        self, plan: Diff, listing: Sequence[ObjectInfo], excluded: int, sidecars: Mapping[str, ObjectInfo] = _NONE
+    ) -> None:
         """Imports, then marks the chunk done; or stops in time, with all that was finished committed.
 
         Raises what ends the work on this chunk: `ChunkLostError`, or a `StoreError` of the bucket as a whole.
         """
         self.batch.begin(self._settled(plan), listing, excluded)
+        if self.storage.has_sidecars:
+            self._sidecars = Sidecars(self.ctx, self.store, sidecars)
         try:
-            if self._blob_mode:
+            if self._addresses:
                 self._import_addresses(plan.todo)
             else:
                 self._import_files(plan.todo)
@@ -130,7 +140,7 @@ class Importer:
         if careful:
             self._import_carefully(readable)
             return
-        for todo, got in fetch(self.ctx, self.store, readable):
+        for todo, got in self._fetch(readable):
             if self.batch.stopped:
                 return
             if got is None:
@@ -148,8 +158,11 @@ class Importer:
                 self.batch.add(self._failed(todo.listed, todo.entry, reason))
                 continue
             self._suspect(todo)
-            for _, got in fetch(self.ctx, self.store, [todo]):
+            for _, got in self._fetch([todo]):
                 self._import_object(todo, got)
+
+    def _fetch(self, todos: Sequence[Todo]) -> Iterator[Fetched]:
+        return self._sidecars.fetch(todos) if self._sidecars else fetch(self.ctx, self.store, todos)
 
     def _suspect(self, todo: Todo) -> None:
         self.batch.flush()
@@ -167,7 +180,7 @@ class Importer:
         key = todo.listed.key
         if todo.listed.problem:
             self.batch.add(self._failed(todo.listed, todo.entry, todo.listed.problem))
-        elif not readable_extension(key):
+        elif self._sidecars is None and not readable_extension(key):
             reason = (
                 f'".{extension(key)[:20]}" is no file of tasks (JSON, JSONL or Parquet). If these are the things to '
                 "label, turn use_blob_urls on; if not, leave them out with regex_filter"
@@ -187,11 +200,7 @@ class Importer:
                 self._import_rows(todo, self._source(todo.listed, got))
             except VersionMismatchError:
                 # Overwritten since it was listed: what is there now is imported, as the version it is.
-                entry = self.batch.restart(todo.listed.key)
-                try:
-                    todo, got = Todo(self.store.stat(todo.listed.key).info, "changed", entry), None
-                except ObjectNotFoundError as error:
-                    got = error
+                todo, got = self._again(todo, self.batch.restart(todo.listed.key))
             except StoreUnavailableError:
                 raise
             except StoreError as error:
@@ -204,20 +213,31 @@ class Importer:
         entry = self.batch.latest(todo.listed.key)
         self.batch.add(self._failed(todo.listed, entry, "it changes faster than it can be read", transient=True))
 
+    def _again(self, todo: Todo, entry: Entry | None) -> Fetched:
+        if self._sidecars:
+            return self._sidecars.again(todo, entry)
+        try:
+            return Todo(self.store.stat(todo.listed.key).info, "changed", entry), None
+        except ObjectNotFoundError as error:
+            return todo, error
+
     def _source(self, listed: ObjectInfo, got: bytes | None) -> ByteSource:
+        if self._sidecars and got is not None:
+            return WholeBytes(f"{listed.key}{SUFFIX}", got)  # a row that was made here
         if got is not None:
             return WholeBytes(listed.key, got)
         return RangedSource(self.store, listed.key, listed.version, listed.size)
 
     def _object_failed(self, todo: Todo, error: StoreError) -> None:
         """One object's fault, unless the bucket as a whole turns out to be out of reach."""
-        if not isinstance(error, ObjectNotFoundError):
+        if not isinstance(error, ObjectNotFoundError | UnusableObjectError):
             self.store.check()
         reason = "it went between listing and reading" if isinstance(error, ObjectNotFoundError) else error.message
         if isinstance(error, AccessDeniedError):
             reason = f"it may be listed but not read: {error.message}"
         entry = self.batch.latest(todo.listed.key)  # rows may have become tasks before it failed
-        self.batch.add(self._failed(todo.listed, entry, reason, transient=True))
+        transient = not isinstance(error, UnusableObjectError)
+        self.batch.add(self._failed(todo.listed, entry, reason, transient=transient))
 
     def _import_rows(self, todo: Todo, source: ByteSource) -> None:
         listed, before = todo.listed, todo.entry

@@ -5,13 +5,14 @@ run). While any chunk is open, leased or not, the lane goes on. Nothing here ans
 is expected: faults of a bucket are kept on the chunk, and the lane works elsewhere or comes back later.
 """
 
-from shared.errors import SluiceError, StoreError, StoreUnavailableError
+from shared.errors import ObjectNotFoundError, SluiceError, StoreError, StoreUnavailableError
 from shared.log import logger
 from shared.model.chunk import backoff, start_index
 from shared.model.ledger import diff, owed, split
 from shared.model.run import Permit, lane_id
+from shared.model.sidecars import Pairs, paired
 from shared.model.storage import Scope, Storage
-from shared.ports import Create, ObjectStore
+from shared.ports import Create, ObjectInfo, ObjectStore
 from shared.services.context import Context
 from shared.services.exports.full_sync import FullSync
 from shared.services.imports.importing import Importer
@@ -158,8 +159,8 @@ class ChunkSync:
                 f"A part of the bucket stopped its worker {self.holding.chunk.crashes - 1} times in a row: {fault}"
             )
         gate, chunk = self.holding.gate.value, self.holding.chunk
-        found = self.ctx.runs.get(gate.run) if gate.run else None
-        run = found.value if found else None
+        stored = self.ctx.runs.get(gate.run) if gate.run else None
+        run = stored.value if stored else None
         wants, policies = self.walk.scope.wants, self.storage.policies
         importer = Importer(self.ctx, self.holding, self.storage, self.store, self.deadline, run)
         if run is not None and run.deletions and chunk.seen_seq == gate.run_seq and not chunk.unsettled:
@@ -168,14 +169,33 @@ class ChunkSync:
         pending = self._list()
         if pending is None:
             return  # what was cut off so far stays cut off
+        found, sidecars = self._paired(pending)
         if (
             run is not None
             and run.reimport_deleted
-            and not undelete(self.ctx, self.holding, self.storage, run, pending.wanted, self.deadline)
+            and not undelete(self.ctx, self.holding, self.storage, run, found, self.deadline)
         ):
             return
-        plan = diff(pending.wanted, self.holding.ledger, shape=self.storage.shape, wants=wants, policies=policies)
-        importer.run(plan, pending.wanted, pending.listed - len(pending.wanted))
+        plan = diff(found, self.holding.ledger, shape=self.storage.shape, wants=wants, policies=policies)
+        importer.run(plan, found, pending.listed - len(found), sidecars)
+
+    def _paired(self, pending: Pending) -> Pairs:
+        """What was listed, with the sidecars that belong to it, also where those lie outside of the chunk's range."""
+        if not self.walk.scope.sidecars:
+            return Pairs(pending.wanted, {})
+        sort_key = self.store.sort_key
+        low = sort_key(self.holding.chunk.after) if self.holding.chunk.after else b""
+        high = None if self.holding.chunk.until is None else sort_key(self.holding.chunk.until)
+
+        def elsewhere(key: str) -> ObjectInfo | None:
+            if low < sort_key(key) and (high is None or sort_key(key) <= high):
+                return None  # it would have been listed
+            try:
+                return self.store.stat(key).info
+            except ObjectNotFoundError:
+                return None
+
+        return paired(pending.wanted, elsewhere)
 
     def _list(self) -> Pending | None:
         """What lies in the chunk's range; cuts off full chunks while it does not fit. None: out of time."""

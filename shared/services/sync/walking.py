@@ -3,9 +3,10 @@
 And decides how much of it fits into one chunk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shared.errors import ListingOrderError
+from shared.model.sidecars import group
 from shared.model.storage import Scope
 from shared.ports import ObjectInfo, ObjectStore
 from shared.settings import Settings
@@ -80,46 +81,55 @@ class Pending:
     """What was listed of a chunk's range so far, and where to cut when it no longer fits.
 
     A range fits up to twice the target of entries, of bytes and of listed keys; what is cut off is one target's worth,
-    so a full chunk that grows by one object is not cut at once.
+    so a full chunk that grows by one object is not cut at once. Objects and their sidecars are not cut apart, unless
+    more than fit begin alike.
     """
 
     def __init__(self, settings: Settings, scope: Scope) -> None:
         self.wanted: list[ObjectInfo] = []
+        """What is taken, sidecars among it."""
         self.listed = 0
         self._settings = settings
-        self._wants = scope.wants
+        self._wants = scope.concerns
+        self._group: Callable[[str], str] = group if scope.sidecars else lambda key: key
+        self._last = ""
         self._sizes: list[int] = []
         self._ordinals: list[int] = []
         self._size = 0
         self._mark: tuple[int, int, str] | None = None
         """Where a full chunk ends: wanted and listed objects before it, and the last key of it."""
+        self._anywhere: tuple[int, int, str] | None = None
+        """The same, where it would end if nothing belonged together."""
 
     def add(self, info: ObjectInfo) -> str | None:
         """Takes the next listed object; returns the key up to which to cut if the range does not fit, else None."""
+        if self._mark is None and self._holds(1):
+            here = (len(self.wanted), self.listed, self._last)
+            self._anywhere = self._anywhere or here
+            if self._group(info.key) != self._group(self._last):
+                self._mark = here
         self.listed += 1
+        self._last = info.key
         if self._wants(info.key):
             size = len(info.key.encode("utf-8", "surrogatepass")) + BYTES_PER_ENTRY
             self.wanted.append(info)
             self._sizes.append(size)
             self._ordinals.append(self.listed)
             self._size += size
-        settings = self._settings
-        if self._mark is None and (
-            len(self.wanted) >= settings.chunk_target
-            or self._size >= settings.chunk_bytes
-            or self.listed >= LISTED_PER_CHUNK * settings.chunk_target
-        ):
-            self._mark = (len(self.wanted), self.listed, info.key)
-        if (
-            len(self.wanted) <= 2 * settings.chunk_target
-            and self._size <= 2 * settings.chunk_bytes
-            and self.listed <= 2 * LISTED_PER_CHUNK * settings.chunk_target
-        ):
+        if not self._holds(2, more=1):
             return None
-        assert self._mark is not None  # noqa: S101  whatever is twice as large was once full
-        wanted, listed, key = self._mark
+        wanted, listed, key = self._mark or self._anywhere or (len(self.wanted), self.listed, info.key)
         self._drop(wanted, listed)
         return key
+
+    def _holds(self, times: int, *, more: int = 0) -> bool:
+        """Whether there is so many times the target of anything, or more than that."""
+        settings = self._settings
+        return (
+            len(self.wanted) >= times * settings.chunk_target + more
+            or self._size >= times * settings.chunk_bytes + more
+            or self.listed >= times * LISTED_PER_CHUNK * settings.chunk_target + more
+        )
 
     def _drop(self, wanted: int, listed: int) -> None:
         """Forgets what was cut off, and marks the next cut in what remains."""
@@ -127,10 +137,13 @@ class Pending:
         self._ordinals = [ordinal - listed for ordinal in self._ordinals[wanted:]]
         self.listed -= listed
         self._size = sum(self._sizes)
-        self._mark = None
+        self._mark = self._anywhere = None
         size = 0
-        for index, info in enumerate(self.wanted):
+        for index, info in enumerate(self.wanted[:-1]):
             size += self._sizes[index]
             if index + 1 >= self._settings.chunk_target or size >= self._settings.chunk_bytes:
-                self._mark = (index + 1, self._ordinals[index], info.key)
-                return
+                here = (index + 1, self._ordinals[index], info.key)
+                self._anywhere = self._anywhere or here
+                if self._group(info.key) != self._group(self.wanted[index + 1].key):
+                    self._mark = here
+                    return
