@@ -156,6 +156,23 @@ def test_from_ignore_to_update():
     assert sorted(desk.texts()) == [("first", "source_changed"), ("second", ""), ("second", "")]
 
 
+def test_what_is_ignored_comes_back_as_it_was():
+    """A file that was gone and marked is back with more in it: its tasks stay those that they were."""
+    desk = Desk(blob_mode=False, keys="", on_changed="ignore", on_deleted="mark")
+    desk.put("a", "one", "two")
+    desk.sync()
+    desk.bucket.remove("a")
+    desk.sync()
+    assert desk.texts() == [("one", "source_deleted"), ("two", "source_deleted")]
+    desk.put("a", "1", "2", "3")
+
+    assert desk.sync().meta["objects_imported"] == 1
+    assert desk.texts() == [("one", ""), ("two", "")]
+    desk.edit(on_changed="update_unannotated")
+    desk.sync()
+    assert desk.texts() == [("1", ""), ("2", ""), ("3", "")]
+
+
 @pytest.mark.parametrize(("policy", "left"), [("keep", ""), ("mark", "source_deleted"), ("delete_unannotated", None)])
 def test_rows_that_went(policy, left):
     desk = Desk(blob_mode=False, keys="", on_deleted=policy)
