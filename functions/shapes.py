@@ -46,6 +46,7 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
     ),
 }
 """What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
+IMPORT_ONLY = ("auto_sync",)
 EXPORT_ONLY = ("export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name")
 """Fields of our own; they stand behind those of Label Studio."""
 
@@ -53,9 +54,9 @@ EXPORT_ONLY = ("export_format", "key_template", "manifest", "aws_sse", "google_k
 def storage_keys(provider: Provider, direction: Direction) -> list[str]:
     """What is shown of a storage, in order. A target lacks what only imports have, and adds what it has itself."""
     keys = list(STORAGE_KEYS[provider.type])
-    if direction == "import":
-        return keys
     imports, exports = ({field.name for field in provider.fields_of(it)} for it in DIRECTIONS)
+    if direction == "import":
+        return [*keys, *(key for key in IMPORT_ONLY if key in imports)]
     keys = [key for key in keys if key not in imports - exports]
     keys.insert(keys.index("created_at") + 1, "can_delete_objects")
     return [*keys, *(key for key in EXPORT_ONLY if key in exports)]
@@ -64,6 +65,7 @@ def storage_keys(provider: Provider, direction: Direction) -> list[str]:
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
     """A storage with its state."""
     known = {
+        **{field.name: field.default for field in storage.provider.fields_of(storage.direction)},
         **storage.config,
         **info._asdict(),
         "id": storage.id,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.model.fields import (
+    AUTO_SYNC,
     BLOB_URLS,
     BLOB_URLS_EXPORT,
     BUCKET,
@@ -15,6 +16,7 @@ from shared.model.fields import (
     Field,
 )
 from shared.model.identities import by_application, by_federation, by_impersonation, by_role
+from shared.model.order import by_utf16
 from shared.model.provider import Provider
 
 S3 = Provider(
@@ -48,6 +50,7 @@ S3 = Provider(
         Field(name="s3_endpoint", trim=True, check="url", help="URL of an S3-compatible service; empty: AWS."),
         *PRESIGN,
         RECURSIVE,
+        AUTO_SYNC,
         *TARGET,
     ),
 )
@@ -79,6 +82,7 @@ GCS = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        AUTO_SYNC,
         *TARGET,
     ),
 )
@@ -103,6 +107,7 @@ AZURE = Provider(
     identity=_azure_account,
     bucket="container",
     lanes=False,
+    sort_key=by_utf16,
     fields=(
         *COMMON,
         Field(name="container", trim=True, check="bucket", needed=True, help="Name of the container."),
@@ -121,6 +126,7 @@ AZURE = Provider(
         ),
         *PRESIGN,
         RECURSIVE,
+        AUTO_SYNC,
         *TARGET,
     ),
 )

@@ -134,7 +134,8 @@ SHAPES = {
 }
 EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
 OWN: Mapping[str, frozenset[str]] = {
-    "AZURE_IMPORT": frozenset({"azure_endpoint"}),
+    "AZURE_IMPORT": frozenset({"azure_endpoint", "auto_sync"}),
+    **dict.fromkeys(["S3_IMPORT", "GCS_IMPORT"], frozenset({"auto_sync"})),
     "AZURE_EXPORT": EXPORT_ONLY | {"azure_endpoint"},
     **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY),
     "IMPORT": frozenset({"import", "task_ids"}),

@@ -14,7 +14,7 @@ from tests.api.client import Api, words
 S3_KEYS = words(
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "
     "created_at bucket prefix regex_filter use_blob_urls aws_sse_kms_key_id region_name s3_endpoint presign_ttl "
-    "recursive_scan project"
+    "recursive_scan project auto_sync"
 )
 LOCAL_KEYS = words(
     "id type synchronizable path regex_filter use_blob_urls last_sync last_sync_count last_sync_job status traceback "
@@ -51,6 +51,7 @@ def test_a_fresh_s3_storage(api: Api, s3: S3Server):
         "presign_ttl": 1,
         "recursive_scan": False,
         "project": project,
+        "auto_sync": False,
     }
 
 

@@ -24,11 +24,11 @@ INFO = ["last_sync", "last_sync_count", "last_sync_job", "status", "traceback", 
 ABOUT = ["title", "description", "created_at"]
 GCS_KEYS = [
     *["id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"],
-    *["google_project_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *["google_project_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project", "auto_sync"],
 ]
 AZURE_KEYS = [
     *["id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"],
-    *["azure_endpoint", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *["azure_endpoint", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project", "auto_sync"],
 ]
 REDIS_KEYS = [
     *["id", "type", "synchronizable", "path", "host", "port", "regex_filter", "use_blob_urls"],

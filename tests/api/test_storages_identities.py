@@ -35,14 +35,15 @@ __all__ = ["azure_over_https", "certificate", "google_process", "identities", "i
 S3S_KEYS = [
     *["id", "type", "synchronizable", "presign", *INFO, *ABOUT, "bucket", "prefix", "regex_filter"],
     *["use_blob_urls", "aws_sse_kms_key_id", "region_name", "s3_endpoint", "presign_ttl", "recursive_scan"],
-    *["role_arn", "legacy_auth", "project"],
+    *["role_arn", "legacy_auth", "project", "auto_sync"],
 ]
 POOL_KEYS = [
     *["google_project_number", "google_wif_pool_id", "google_wif_provider_id", "google_service_account_email"],
 ]
 SPI_KEYS = [
     *["id", "type", "synchronizable", "presign", "container", "prefix", "regex_filter", "use_blob_urls"],
-    *["account_name", "auth_mode", "tenant_id", "client_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project"],
+    *["account_name", "auth_mode", "tenant_id", "client_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan"],
+    *["project", "auto_sync"],
 ]
 NEW = ("s3s", "gcswif", "gcs_sa", "azure_spi")
 
@@ -162,7 +163,7 @@ class TestGoogle:
         body = {"project": project, "bucket": "pictures", "prefix": "img", "use_blob_urls": True, **given}
         api.post(f"/api/storages/{kind}/validate", body)
         made = api.post(f"/api/storages/{kind}/", {**body, "google_application_credentials": "planted"}, 201)
-        assert list(made) == [*GCS_KEYS[:-1], *more, "project"]
+        assert list(made) == [*GCS_KEYS[:-2], *more, *GCS_KEYS[-2:]]
         assert {name: made[name] for name in more} == given
         stored = api.ctx.storages.get(made["id"])
         assert stored
