@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench import exporting, measures
+from infra.bench import exporting, measures, notifying
 from infra.bench.s3_process import s3_server
 from shared import log
 
@@ -53,6 +53,7 @@ def main() -> None:
         table.add_row(*_measure(case, divisor))
     Console(width=200).print(table)
     Console(width=200).print(_targets(10_000 // divisor))
+    Console(width=200).print(_notifications(200 // divisor))
 
 
 def _targets(objects: int) -> Table:
@@ -76,6 +77,17 @@ def _targets(objects: int) -> Table:
             f"{rate / bare:.0%}",
             f"{objects / figures.again_seconds:,.0f}",
         )
+    return table
+
+
+def _notifications(uploads: int) -> Table:
+    """How soon an upload is a task."""
+    table = Table(title="notifications: seconds from an upload to a task that can be seen")
+    for column in ("sender", "uploads", "p50", "p95", "slowest"):
+        table.add_column(column, justify="left" if column == "sender" else "right")
+    for found in notifying.latencies(uploads):
+        rates = [f"{found.at(share):.2f}" for share in (0.5, 0.95, 1.0)]
+        table.add_row(found.name, f"{len(found.seconds):,}", *rates)
     return table
 
 

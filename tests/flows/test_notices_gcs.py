@@ -26,9 +26,9 @@ def topic(pubsub_emulator):
 
 @pytest.fixture(scope="module")
 def server(pubsub_emulator, topic):
-    with running(require(gcs.find(pubsub=pubsub_emulator.host, topic=topic))) as one:
-        with httpx.Client(base_url=one.url) as client:
-            yield client
+    found = require(gcs.find(pubsub=pubsub_emulator.host, topic=topic))
+    with running(found) as one, httpx.Client(base_url=one.url) as client:
+        yield client
 
 
 @pytest.fixture
