@@ -1,4 +1,4 @@
-"""Who calls a function that is not for users: queue and timer prove it by a token that Google signed for an account.
+"""Who calls a function that is not for users: queue, timer and Pub/Sub prove it by a token that Google signed.
 
 A token counts if the signature, the life, the issuer and the audience hold and its account is one of ours.
 """
@@ -22,6 +22,7 @@ from shared.settings import Settings
 ISSUERS = ["https://accounts.google.com", "accounts.google.com"]
 LEEWAY = 30.0
 """Seconds by which two clocks may differ."""
+BUCKET_EVENT = "bucket_event"
 KEEP_KEYS = 3600.0
 FETCH_PAUSE = 30.0
 """Between two looks for a key that is not there: anybody can name one."""
@@ -109,7 +110,7 @@ class Callers:
     def admit(self, authorization: str) -> None:
         """Raises `CallerRefusedError` for everybody else."""
         if not (self._audience and self._accounts):
-            text = "nobody may call: set the function's URL (the audience) and SLUICE_CALLER_SERVICE_ACCOUNT"
+            text = "nobody may call: set the function's URL (the audience) and the accounts that may"
             raise CallerRefusedError(HTTPStatus.FORBIDDEN, text)
         kind, _, token = authorization.strip().partition(" ")
         if kind.lower() != "bearer" or not token:
@@ -120,48 +121,56 @@ class Callers:
             raise CallerRefusedError(HTTPStatus.FORBIDDEN, f"the account {email[:200]!r} may not call")
 
     def _claims(self, token: str) -> Mapping[str, Any]:
-        import jwt  # with what it needs, too much for functions that users call
-
         signed = not (self._platform_checks and token.endswith(f".{SIGNATURE_REMOVED}"))
-        options: Any = {"require": list(_CLAIMS), "verify_signature": signed}
-        options |= dict.fromkeys(["verify_exp", "verify_iat", "verify_nbf", "verify_aud", "verify_iss"], True)
-        try:
-            kid = jwt.get_unverified_header(token).get("kid", "")
-            key = self._keys.get(str(kid)) if signed else ""
-            if key is None:
-                raise CallerRefusedError(HTTPStatus.UNAUTHORIZED, "the token's key is not one of the issuer's")
-            found: Mapping[str, Any] = jwt.decode(
-                token,
-                key,
-                algorithms=["RS256"],
-                audience=self._audience,
-                issuer=ISSUERS,
-                leeway=LEEWAY,
-                options=options,
-            )
-        except jwt.PyJWTError as error:
-            # The name alone: the texts quote what they could not read.
-            reason = f"the token is not good: {type(error).__name__}"
-            raise CallerRefusedError(HTTPStatus.UNAUTHORIZED, reason) from None
-        except KeysUnavailableError as error:
-            reason = f"the keys of the issuer can't be had: {error}"
-            raise CallerRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
-        return found
+        return claims_of(token, self._keys if signed else None, audience=self._audience, issuers=ISSUERS)
+
+
+def claims_of(token: str, keys: Keys | None, *, audience: str | list[str], issuers: list[str]) -> Mapping[str, Any]:
+    """What a good token says. Without keys its signature is not looked at. Raises `CallerRefusedError`."""
+    import jwt  # with what it needs, too much for functions that users call
+
+    options: Any = {"require": list(_CLAIMS), "verify_signature": keys is not None}
+    options |= dict.fromkeys(["verify_exp", "verify_iat", "verify_nbf", "verify_aud", "verify_iss"], True)
+    try:
+        kid = jwt.get_unverified_header(token).get("kid", "")
+        key = "" if keys is None else keys.get(str(kid))
+        if key is None:
+            raise CallerRefusedError(HTTPStatus.UNAUTHORIZED, "the token's key is not one of the issuer's")
+        found: Mapping[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=audience,
+            issuer=issuers,
+            leeway=LEEWAY,
+            options=options,
+        )
+    except jwt.PyJWTError as error:
+        # The name alone: the texts quote what they could not read.
+        reason = f"the token is not good: {type(error).__name__}"
+        raise CallerRefusedError(HTTPStatus.UNAUTHORIZED, reason) from None
+    except KeysUnavailableError as error:
+        reason = f"the keys of the issuer can't be had: {error}"
+        raise CallerRefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason) from error
+    return found
 
 
 @cache
 def _callers(settings: Settings, function: str) -> Callers:
-    named = [settings.caller_service_account, *settings.allowed_callers.split(",")]
-    accounts = frozenset(account.strip() for account in named if account.strip())
+    # Pub/Sub pushes as an account of its own, which needs nothing else, and is nobody else's.
+    named = settings.event_service_accounts if function == BUCKET_EVENT else settings.allowed_callers
+    own = [] if function == BUCKET_EVENT else [settings.caller_service_account]
+    accounts = frozenset(account.strip() for account in [*own, *named.split(",")] if account.strip())
     return Callers(
         settings.caller_audience or getattr(settings, f"{function}_url"),
         accounts,
-        Keys(settings.caller_keys_url, _get),
+        Keys(settings.caller_keys_url, get),
         platform_checks=settings.platform_checks_callers,
     )
 
 
-def _get(url: str) -> bytes:
+def get(url: str) -> bytes:
+    """What lies at a URL that the settings name."""
     import urllib3
 
     with urllib3.PoolManager() as pool:

@@ -48,7 +48,8 @@ async def json_value(request: Request, ctx: Ctx) -> Any:
 
 async def _value(request: Request, limit: int) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body = await _body(request, limit)
+    large = " Put large data into a bucket and connect it as a storage; the limit is SLUICE_MAX_BODY_BYTES."
+    body = await bounded_body(request, limit, hint=large if limit > SMALL_BODY else "")
     if not body:
         return {}
     if kind == "application/x-www-form-urlencoded":
@@ -75,12 +76,8 @@ async def small_object(request: Request) -> dict[str, Any]:
     return json_object(await _value(request, SMALL_BODY))
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    hint = (
-        " Put large data into a bucket and connect it as a storage; the limit is SLUICE_MAX_BODY_BYTES."
-        if limit > SMALL_BODY
-        else ""
-    )
+async def bounded_body(request: Request, limit: int, *, hint: str = "") -> bytes:
+    """The body, of which no more than the limit is ever held. Raises the `HTTPException` for a larger one."""
     too_large = HTTPException(413, f"The body of the request is larger than {limit} bytes.{hint}")
     if number(request.headers.get("content-length")) > limit:
         raise too_large

@@ -48,7 +48,7 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
 """What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
 OWN = (
     *("s3_public_endpoint", "export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"),
-    *("sidecar", "on_changed", "on_deleted", "sync_interval"),
+    *("sidecar", "on_changed", "on_deleted", "auto_sync", "sync_interval"),
 )
 """Fields of our own; they stand behind those of Label Studio."""
 

@@ -2,23 +2,27 @@
 
     python -m infra.local --port 8080 --data-dir .sluice
 
-Serves the API, delivers the queue's messages to `sync_chunk` on worker threads, and runs the sweep on a timer.
+Serves the API, delivers the queue's messages to `sync_chunk` on worker threads, and runs the sweep on a timer. Buckets
+notify it at `/bucket_event` and `/bucket_webhook`.
 """
 
 import argparse
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import sweep
+from functions import bucket_event, bucket_webhook, sweep
 from functions.app import create_app
+from functions.notified import Answer
 from functions.runtime import deliver
 from shared import app, log
 from shared.ports import DocumentStore, TaskQueue
@@ -30,6 +34,11 @@ from shared.settings import Settings
 SWEEP_INTERVAL = 10.0
 """Seconds; the cloud's scheduler can do no better than a minute, a laptop can."""
 SLICE_SECONDS = 30.0
+NOTIFIED: Mapping[str, Answer] = {
+    "/bucket_event": bucket_event.answer,
+    "/bucket_webhook": bucket_webhook.answer,
+}
+"""Where the functions are that buckets notify; as deployed they refuse everybody whom no setting admits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +123,7 @@ def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)  # a client that comes before the server thread waits instead of being refused
-        config = uvicorn.Config(create_app(lambda: ctx), log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(_application(ctx), log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
         thread.start()
@@ -123,6 +132,18 @@ def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _application(ctx: Context) -> ASGIApp:
+    """The API, and beside it the functions that buckets notify."""
+    api = create_app(lambda: ctx)
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = NOTIFIED.get(scope["path"].rstrip("/")) if scope["type"] == "http" else None
+        respond = await answer(Request(scope, receive), ctx) if answer else api
+        await respond(scope, receive, send)
+
+    return served
 
 
 def serve(data_dir: str, *, host: str = "127.0.0.1", port: int = 8080, files_root: str | None = None) -> None:

@@ -112,6 +112,35 @@ class Settings:
     trust_callers: bool = False
     """Lets everybody call. Only for a machine that nobody else reaches."""
 
+    # Who tells of changes in buckets. Without settings nobody may.
+    event_window: float = 2.0
+    """Seconds for which news of a part of a bucket are gathered before it is listed."""
+    notice_bytes: int = 1024 * 1024
+    """Size of one request with notifications."""
+    bucket_event_url: str = ""
+    """Where the function is; also the audience of Pub/Sub's tokens for it."""
+    event_service_accounts: str = ""
+    """The accounts of Pub/Sub's push subscriptions, with commas between; nobody else may call bucket_event."""
+    sns_topics: str = ""
+    """ARNs of the SNS topics that bucket_webhook listens to, with commas between."""
+    sns_hosts: str = ""
+    """Hosts (with port) beside Amazon's own that certificates are fetched from, and subscriptions confirmed at: of a
+    private cloud. For these alone http:// will do."""
+    sns_max_age: float = 3600.0
+    """Seconds after which a signed message is too old to count: SNS tries no longer."""
+    notice_secrets: str = ""
+    """What EventBridge, raw SNS deliveries and Event Grid prove themselves with, at least 16 characters each. Several
+    with commas between, while one replaces another."""
+    notice_secret_header: str = "X-Sluice-Secret"  # noqa: S105  its name
+    """Where it stands; the query parameter `secret` will do as well, where a sender sets no headers."""
+    entra_audience: str = ""
+    """Whom the tokens of Event Grid are for: the application's id or its URI."""
+    entra_issuers: str = ""
+    """`https://sts.windows.net/<tenant>/`, or `https://login.microsoftonline.com/<tenant>/v2.0`, or both."""
+    entra_applications: str = "4962773b-9cdb-44cf-a8bf-237846a00ab7"
+    """Who may bring them: Event Grid's own application in the public cloud."""
+    entra_keys_url: str = "https://login.microsoftonline.com/common/discovery/v2.0/keys"
+
     # Liveness.
     storage_in_progress_timer: float = 10.0
     """Seconds between heartbeats. A lease lives five of these; a run without sign of life for five is judged."""

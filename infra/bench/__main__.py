@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from infra.bench import exporting, measures, signing
+from infra.bench import exporting, measures, notifying, signing
 from infra.bench.s3_process import s3_server
 from shared import log
 
@@ -54,6 +54,7 @@ def main() -> None:
     Console(width=200).print(table)
     Console(width=200).print(_targets(10_000 // divisor))
     Console(width=200).print(_signing())
+    Console(width=200).print(_notifications(200 // divisor))
 
 
 def _signing() -> Table:
@@ -89,6 +90,17 @@ def _targets(objects: int) -> Table:
             f"{rate / bare:.0%}",
             f"{objects / figures.again_seconds:,.0f}",
         )
+    return table
+
+
+def _notifications(uploads: int) -> Table:
+    """How soon an upload is a task."""
+    table = Table(title="notifications: seconds from an upload to a task that can be seen")
+    for column in ("sender", "uploads", "p50", "p95", "slowest"):
+        table.add_column(column, justify="left" if column == "sender" else "right")
+    for found in notifying.latencies(uploads):
+        rates = [f"{found.at(share):.2f}" for share in (0.5, 0.95, 1.0)]
+        table.add_row(found.name, f"{len(found.seconds):,}", *rates)
     return table
 
 

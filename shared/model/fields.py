@@ -107,6 +107,15 @@ RECURSIVE = Field(
     only="import",
     help="Whether to look into sub-folders.",
 )
+AUTO_SYNC = Field(
+    name="auto_sync",
+    label="Sync on notifications",
+    kind="flag",
+    default=False,
+    only="import",
+    help="Whether notifications of the bucket are honoured: what they tell of is synced within seconds.",
+)
+"""Of storages whose buckets can notify."""
 PRESIGN = (
     Field(
         name="presign",

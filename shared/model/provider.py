@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from shared.model.fields import Direction, Field
+from shared.model.order import by_utf8
 
 Store = Literal["s3", "gcs", "azure", "redis", "localfiles"]
 
@@ -27,6 +28,8 @@ class Provider:
     """Whether many workers can list at once: false where a listing can't start at a key."""
     listed: bool = True
     """Whether the lists of types name it: Label Studio's name only those that its open-source edition has."""
+    sort_key: Callable[[str], bytes] = by_utf8
+    """How its buckets order keys; that of an open store is the same."""
     basename_filter: bool = False
     """`regex_filter` looks at the file's name instead of the whole key, as Label Studio does for local files."""
     hosts: tuple[str, ...] = ()

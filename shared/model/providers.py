@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from shared.model.fields import (
+    AUTO_SYNC,
     BLOB_URLS,
     BLOB_URLS_EXPORT,
     BUCKET,
@@ -16,6 +17,7 @@ from shared.model.fields import (
     Field,
 )
 from shared.model.identities import by_application, by_federation, by_impersonation, by_role
+from shared.model.order import by_utf16
 from shared.model.provider import Provider
 
 S3 = Provider(
@@ -57,6 +59,7 @@ S3 = Provider(
         *PRESIGN,
         RECURSIVE,
         *POLICIES,
+        AUTO_SYNC,
         *TARGET,
     ),
 )
@@ -89,6 +92,7 @@ GCS = Provider(
         *PRESIGN,
         RECURSIVE,
         *POLICIES,
+        AUTO_SYNC,
         *TARGET,
     ),
 )
@@ -113,6 +117,7 @@ AZURE = Provider(
     identity=_azure_account,
     bucket="container",
     lanes=False,
+    sort_key=by_utf16,
     fields=(
         *COMMON,
         Field(name="container", trim=True, check="bucket", needed=True, help="Name of the container."),
@@ -132,6 +137,7 @@ AZURE = Provider(
         *PRESIGN,
         RECURSIVE,
         *POLICIES,
+        AUTO_SYNC,
         *TARGET,
     ),
 )

@@ -64,3 +64,12 @@ def paired(found: Iterable[ObjectInfo], elsewhere: Callable[[str], ObjectInfo | 
 def both(info: ObjectInfo, sidecar: ObjectInfo | None) -> ObjectInfo:
     """The object at the version of both."""
     return info._replace(version=f"{info.version}{BESIDE}{sidecar.version}") if sidecar else info
+
+
+def touched(key: str, sort_key: Callable[[str], bytes]) -> list[str]:
+    """Keys in whose ranges something changes with a sidecar: its own, and both ends of its group.
+
+    That is one range, unless chunks were cut within the group.
+    """
+    start = group(key)
+    return [key, start, max((f"{start}\uffff", f"{start}\U0010ffff"), key=sort_key)]

@@ -12,7 +12,7 @@ from shared.model import targets
 from shared.model.checks import CHECKS
 from shared.model.fields import Direction, Field
 from shared.model.policies import Policies
-from shared.model.provider import Provider
+from shared.model.provider import Provider, Store
 from shared.model.providers import PROVIDERS
 from shared.model.sidecars import is_sidecar
 from shared.model.values import flag, integer, text
@@ -95,6 +95,13 @@ class Storage:
         return Policies.of(self.config)
 
     @property
+    def listens_to(self) -> str:
+        """Whose notifications it honours, in the form of `bucket_id`; "" for nobody's."""
+        if not self.config.get("auto_sync") or not self.config.get("synchronizable", True):
+            return ""
+        return bucket_id(self.provider.store, self.config.get(self.provider.bucket) or "")
+
+    @property
     def blob_mode(self) -> bool:
         """Whether an object is a task, not a file of them."""
         return self.provider.blobs and bool(self.config.get("use_blob_urls"))
@@ -105,9 +112,19 @@ class Storage:
         return self.blob_mode and self.config.get("sidecar") == "json"
 
 
+def bucket_id(store: Store, bucket: str) -> str:
+    """What storages are found by when a bucket of this name notifies; several places may have such a bucket."""
+    return _fingerprint(store, bucket) if bucket else ""
+
+
 def identity_of(provider: Provider, secrets: Mapping[str, str]) -> dict[str, str]:
     """What the public settings have to hold of the secrets: whose bucket it is, as a fingerprint."""
-    return {IDENTITY: _fingerprint(provider.identity(secrets))} if provider.identity else {}
+    return {IDENTITY: identity_fingerprint(provider.identity(secrets))} if provider.identity else {}
+
+
+def identity_fingerprint(identity: str) -> str:
+    """The fingerprint of what `Provider.identity` finds in secrets."""
+    return _fingerprint(identity)
 
 
 def _place(value: Any) -> Any:

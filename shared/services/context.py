@@ -11,12 +11,14 @@ from threading import Lock
 from typing import Any
 
 from shared.model.annotation import Annotation, Prediction, number_by_time
+from shared.model.event_work import Tally
 from shared.model.run import Gate
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
 from shared.records.annotations import Parts, annotations, predictions
 from shared.records.chunks import Chunks, Ledgers
 from shared.records.collection import Collection
+from shared.records.event_work import EventWorks
 from shared.records.links import Dues, Links
 from shared.records.runs import Hints, Lanes, Runs, gates
 from shared.records.storages import Projects, Storages
@@ -77,6 +79,8 @@ class Context:
     stopping: bool = False
     """Set when the process is about to end: workers stop at the next batch boundary."""
 
+    tally: Tally = field(default_factory=Tally)
+    """What notifications came to that is not written down yet."""
     _numbering: Lock = field(init=False, default_factory=Lock)
     _number: int = field(init=False, default=0)
     projects: Projects = field(init=False)
@@ -97,6 +101,7 @@ class Context:
     outbox: Outbox = field(init=False)
     links: Links = field(init=False)
     dues: Dues = field(init=False)
+    event_work: EventWorks = field(init=False)
 
     def new_number(self) -> int:
         """An id below 2**53: by time, and never the same twice in this process."""
@@ -130,3 +135,4 @@ class Context:
         self.outbox = Outbox(self.documents)
         self.links = Links(self.documents)
         self.dues = Dues(self.documents)
+        self.event_work = EventWorks(self.documents)

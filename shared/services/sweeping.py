@@ -10,7 +10,7 @@ from shared.services import idempotency
 from shared.services.accounts import issuing
 from shared.services.context import Context
 from shared.services.exports import dues
-from shared.services.sync import hints, lanes, schedules, status
+from shared.services.sync import event_notes, hints, lanes, schedules, status
 from shared.services.trash import collect_trash
 from shared.services.webhooks import outbox
 
@@ -41,6 +41,7 @@ def sweep(ctx: Context) -> None:
     schedules.start_due(ctx, MAX_SCHEDULED)
     _wake(ctx)
     _wake_owed(ctx)
+    event_notes.write_down(ctx)
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
     _forget_tombstones(ctx)

@@ -55,7 +55,7 @@ def collect_trash(ctx: Context, limit: int) -> int:
 def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
     """Queries for everything that goes with a piece of trash."""
     for storage_map in item["maps"]:
-        for collection in ("ledgers", "chunks", "hints", "links"):
+        for collection in ("ledgers", "chunks", "hints", "links", "event_work"):
             yield Query(collection=collection, where=(Filter("map", "==", storage_map),), select=())
     for storage in item["storages"]:
         for collection in ("lanes", "runs", "dues"):

@@ -136,10 +136,11 @@ EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse",
 ANY = frozenset({"sync_interval"})
 IMPORT_ONLY = ANY | {"sidecar", "on_changed", "on_deleted"}
 OWN: Mapping[str, frozenset[str]] = {
-    "S3_IMPORT": IMPORT_ONLY | {"s3_public_endpoint"},
-    "AZURE_IMPORT": IMPORT_ONLY | {"azure_endpoint"},
+    "S3_IMPORT": IMPORT_ONLY | {"s3_public_endpoint", "auto_sync"},
+    "AZURE_IMPORT": IMPORT_ONLY | {"azure_endpoint", "auto_sync"},
+    "GCS_IMPORT": IMPORT_ONLY | {"auto_sync"},
     "AZURE_EXPORT": EXPORT_ONLY | ANY | {"azure_endpoint"},
-    **dict.fromkeys(["GCS_IMPORT", "LOCALFILES_IMPORT"], IMPORT_ONLY),
+    "LOCALFILES_IMPORT": IMPORT_ONLY,
     "REDIS_IMPORT": ANY,
     **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY | ANY),
     "IMPORT": frozenset({"import", "task_ids"}),

@@ -36,7 +36,7 @@ def test_what_the_directions_ask_for(api: Api):
     forms = [api.get(f"/api/storages{base}/s3/form") for base in ("", "/export")]
     imports, exports = ({field["name"]: field for row in rows for field in row["fields"]} for rows in forms)
     only = {"regex_filter", "use_blob_urls", "presign", "presign_ttl", "recursive_scan", "s3_public_endpoint"}
-    only |= {"sidecar", "on_changed", "on_deleted"}
+    only |= {"sidecar", "on_changed", "on_deleted", "auto_sync"}
     assert imports.keys() - exports.keys() == only
     extra = {"can_delete_objects", "export_format", "key_template", "manifest", "aws_sse", "aws_sse_kms_key_id"}
     assert exports.keys() - imports.keys() == extra

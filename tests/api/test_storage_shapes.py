@@ -16,15 +16,15 @@ INFO = "last_sync last_sync_count last_sync_job status traceback meta title desc
 KEYS = {
     ("s3", "import"): f"id type synchronizable presign {INFO} bucket prefix regex_filter use_blob_urls "
     "aws_sse_kms_key_id region_name s3_endpoint presign_ttl recursive_scan project s3_public_endpoint sidecar "
-    "on_changed on_deleted sync_interval",
+    "on_changed on_deleted auto_sync sync_interval",
     ("s3", "export"): f"id type synchronizable {INFO} can_delete_objects bucket prefix regex_filter use_blob_urls "
     "aws_sse_kms_key_id region_name s3_endpoint project export_format key_template manifest aws_sse sync_interval",
     ("gcs", "import"): "id type synchronizable presign bucket prefix regex_filter use_blob_urls google_project_id "
-    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted sync_interval",
+    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted auto_sync sync_interval",
     ("gcs", "export"): "id type synchronizable bucket prefix regex_filter use_blob_urls google_project_id "
     f"{INFO} can_delete_objects project export_format key_template manifest google_kms_key_name sync_interval",
     ("azure", "import"): "id type synchronizable presign container prefix regex_filter use_blob_urls azure_endpoint "
-    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted sync_interval",
+    f"{INFO} presign_ttl recursive_scan project sidecar on_changed on_deleted auto_sync sync_interval",
     ("azure", "export"): "id type synchronizable container prefix regex_filter use_blob_urls azure_endpoint "
     f"{INFO} can_delete_objects project export_format key_template manifest sync_interval",
     ("redis", "import"): f"id type synchronizable path host port regex_filter use_blob_urls {INFO} "
@@ -49,6 +49,7 @@ DEFAULTS: dict[str, Any] = {
     "on_changed": "update_unannotated",
     "on_deleted": "keep",
     "sync_interval": 0,
+    "auto_sync": False,
     "aws_sse": False,
     "last_sync": None,
     "last_sync_count": None,
@@ -96,7 +97,7 @@ def test_every_field_can_be_set_edited_and_reset(api: Api, place: Place, directi
     if place.prefix:
         own[place.prefix] = "in"
     if direction == "import" and "presign" in KEYS[place.type, direction]:
-        own |= {"presign": False, "presign_ttl": 32767, "recursive_scan": True}
+        own |= {"presign": False, "presign_ttl": 32767, "recursive_scan": True, "auto_sync": True}
     body = {"project": project, **place.fields, **own}
     made = api.post(path, body, 201)
     assert own.items() <= made.items()

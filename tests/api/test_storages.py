@@ -14,7 +14,7 @@ from tests.api.client import Api, words
 S3_KEYS = words(
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "
     "created_at bucket prefix regex_filter use_blob_urls aws_sse_kms_key_id region_name s3_endpoint presign_ttl "
-    "recursive_scan project s3_public_endpoint sidecar on_changed on_deleted sync_interval"
+    "recursive_scan project s3_public_endpoint sidecar on_changed on_deleted auto_sync sync_interval"
 )
 LOCAL_KEYS = words(
     "id type synchronizable path regex_filter use_blob_urls last_sync last_sync_count last_sync_job status traceback "
@@ -56,6 +56,7 @@ def test_a_fresh_s3_storage(api: Api, s3: S3Server):
         "recursive_scan": False,
         "project": project,
         "s3_public_endpoint": None,
+        "auto_sync": False,
     }
 
 

@@ -8,9 +8,8 @@ from shared.model.providers import S3
 from shared.services.context import QUEUE_WEBHOOKS
 from shared.services.labelling import annotating, task_edits
 from shared.services.storages import editing
-from shared.services.sync import hints, runs
+from shared.services.sync import hints, notices, runs
 from shared.settings import Settings
-from tests.simulation.stepped import SteppedObjects
 from tests.simulation.world import PROJECT, STORAGE, World
 
 SETTINGS = Settings(max_lanes=2, deletion_floor=2, deletion_share=0.0)
@@ -64,7 +63,9 @@ class Desk:
         return self.ctx.storages.get(STORAGE).value
 
     def told(self, key):
-        hints.mark_dirty(self.ctx, self.ctx.gates.get(STORAGE), SteppedObjects(self.world), key)
+        storage, gate = self.ctx.storages.get(STORAGE).value, self.ctx.gates.get(STORAGE).value
+        sort_key = storage.provider.sort_key
+        hints.mark_all(self.ctx, gate, sort_key, notices.dirty_keys(storage, [key]))
         self.work()
 
     def edit(self, **fields):

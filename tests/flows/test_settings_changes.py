@@ -34,6 +34,7 @@ POLICIES: dict[str, Change] = {
     "on_changed": ("update_unannotated", "ignore", NOTHING),
     "on_deleted": ("delete_unannotated", "keep", NOTHING),
 }
+EVENTS: dict[str, Change] = {"auto_sync": (False, True, NOTHING)}
 FOLDERS: dict[str, Change] = {"recursive_scan": (True, False, AGAIN)}
 BLOBS: dict[str, Change] = {"use_blob_urls": (True, False, AGAIN), "sidecar": ("none", "json", AGAIN)}
 PRESIGN: dict[str, Change] = {"presign": (True, False, NOTHING), "presign_ttl": (1, 9, NOTHING)}
@@ -46,7 +47,7 @@ TARGET: dict[str, Change] = {
     "manifest": (False, True, AGAIN),
 }
 BUCKETS: dict[str, dict[str, Change]] = {
-    "import": {**LABELS, **PREFIX, **REGEX, **BLOBS, **FOLDERS, **PRESIGN, **POLICIES},
+    "import": {**LABELS, **PREFIX, **REGEX, **BLOBS, **FOLDERS, **PRESIGN, **POLICIES, **EVENTS},
     "export": {**LABELS, **PREFIX, **INERT, **TARGET},
 }
 KEY = "projects/p/locations/l/keyRings/r/cryptoKeys/"

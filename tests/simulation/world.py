@@ -17,6 +17,7 @@ from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.memory import MemoryObjects
 from shared.adapters.receivers import HttpReceivers
 from shared.model.chunk import Chunk
+from shared.model.order import by_utf8
 from shared.model.project import Project
 from shared.model.run import Ending, Gate, Permit
 from shared.model.schedule import scheduled
@@ -204,7 +205,7 @@ class World:
         def told() -> None:
             gate = self.ctx.gates.get(STORAGE)
             assert gate is not None
-            hints.mark_dirty(self.ctx, gate, SteppedObjects(self), key)
+            hints.mark_dirty(self.ctx, gate.value, by_utf8, key)
 
         return self.spawn(f"event {key}", told)
 

@@ -10,13 +10,14 @@ from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
 from shared.model.annotation import Annotation, Prediction
 from shared.model.chunk import Chunk
+from shared.model.event_work import EventWork
 from shared.model.link import Due, Link
 from shared.model.project import Project
 from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
-from shared.records import annotations, chunks, links, runs, storages, tasks, uploads, users, webhooks
+from shared.records import annotations, chunks, event_work, links, runs, storages, tasks, uploads, users, webhooks
 from shared.services import idempotency, trash
 from shared.services.accounts import tokens
 from shared.services.context import Context
@@ -77,6 +78,7 @@ def every_query(documents):
     links.Dues(documents).overdue(1.0, 5)
     storages.Storages(documents).of_project(1)
     storages.Storages(documents).due(1.0, 5)
+    storages.Storages(documents).listening_to("b")
     documents.query(storages.Projects(documents).listed(5))
     storages.Projects(documents).count()
     idempotency.forget(_context(documents), 5)
@@ -125,6 +127,7 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
             Link(id="l", map="m", storage=1, format="task", unit=1, order="", key="k", since=1.0)
         ),
         "dues": links.encode_due(Due(id="d", storage=1, project=1, units=(), since=1.0, due=1.0)),
+        "event_work": event_work.encode("m", EventWork()),
         "idempotency": idempotency.Once(_context(documents), user=1, route="", key="k", body={}).note(1).data,
     }
     for collection, names in busy.items():

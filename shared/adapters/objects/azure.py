@@ -12,6 +12,7 @@ from shared.adapters.objects.azure_listing import Page, described, parse_page, v
 from shared.adapters.objects.http import Answer, InvalidRangeError
 from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
+from shared.model.order import by_utf16
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class AzureObjects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-16, high bytes first."""
-        return key.encode("utf-16-be", "surrogatepass")
+        return by_utf16(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """Lists one blob, which is what a sync needs first."""

@@ -24,6 +24,7 @@ from shared.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
+from shared.model.order import by_utf8
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 from shared.settings import PRIVATE_MARK
 
@@ -66,7 +67,7 @@ class FolderObjects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-8."""
-        return key.encode("utf-8", "surrogatepass")
+        return by_utf8(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """Opens the folder, and looks for a file if one is needed."""

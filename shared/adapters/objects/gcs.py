@@ -19,6 +19,7 @@ from shared.errors import (
     PrefixEmptyError,
     VersionMismatchError,
 )
+from shared.model.order import by_utf8
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class GcsObjects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-8."""
-        return key.encode("utf-8", "surrogatepass")
+        return by_utf8(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """Lists one object: what a sync needs first, and no permission on the bucket."""

@@ -7,6 +7,7 @@ from threading import Lock
 
 from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
+from shared.model.order import by_utf8
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 
@@ -49,7 +50,7 @@ class MemoryObjects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-8."""
-        return key.encode("utf-8", "surrogatepass")
+        return by_utf8(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """The store is always there; only a missing object can be wrong."""

@@ -9,6 +9,7 @@ from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.redis_scripts import DELETE, LOOK, WRITE, version_of
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, StoreError, VersionMismatchError
+from shared.model.order import by_utf8
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class RedisObjects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-8."""
-        return key.encode("utf-8", "surrogatepass")
+        return by_utf8(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """Asks the server for a sign of life, and looks for a key if one is needed."""

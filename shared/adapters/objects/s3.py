@@ -25,6 +25,7 @@ from shared.errors import (
     StoreUnavailableError,
     VersionMismatchError,
 )
+from shared.model.order import by_utf8
 from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
 
 R = TypeVar("R")
@@ -108,7 +109,7 @@ class S3Objects:
 
     def sort_key(self, key: str) -> bytes:
         """The key's UTF-8."""
-        return key.encode("utf-8", "surrogatepass")
+        return by_utf8(key)
 
     def check(self, prefix: str = "", *, need_object: bool = False) -> None:
         """Lists one object: what a sync needs first, and all that `s3:ListBucket` allows."""

@@ -26,7 +26,7 @@ from shared.services.storages.probing import probe_target
 NON_FIELD = "non_field_errors"
 LABELS = frozenset(
     {
-        *("title", "description", "synchronizable", "presign", "presign_ttl", "s3_public_endpoint"),
+        *("title", "description", "synchronizable", "auto_sync", "presign", "presign_ttl", "s3_public_endpoint"),
         *("can_delete_objects", "export_format", "key_template", "manifest"),
         *("on_changed", "on_deleted", "sync_interval"),
     }

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from shared.model.chunk import Counts
+from shared.model.event_work import EventWork
 from shared.model.fields import Direction
 from shared.model.run import Run
 from shared.model.storage import Status, Storage
 from shared.services.context import Context
+from shared.services.sync import event_notes
 
 
 class StorageInfo(NamedTuple):
@@ -66,12 +68,25 @@ def run_meta(run: Run, counts: Counts, direction: Direction = "import") -> dict[
     return meta
 
 
+def event_meta(work: EventWork) -> dict[str, Any]:
+    """What `meta` adds for a storage that honours notifications."""
+    meta: dict[str, Any] = {}
+    if work.last_event:
+        meta["last_event"] = meta_time(work.last_event)
+    if work.last_event_sync:
+        meta["last_event_sync"] = meta_time(work.last_event_sync)
+    counts = {"events": work.events, "event_syncs": work.event_syncs, "event_tasks_created": work.event_tasks_created}
+    return meta | counts
+
+
 def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
     """The state now. Reads the gate, then run and running sums if one is active, else the storage once more.
 
     In this order: what was read before the gate may be from before the end of a run that the gate no longer knows.
     """
     gate = ctx.gates.get(storage.id)
+    # Beside the state of the sync, since work on notifications is none.
+    events = event_meta(event_notes.seen(ctx, gate.value)) if gate and storage.config.get("auto_sync") else {}
     run = ctx.runs.get(gate.value.run) if gate and gate.value.run else None
     if gate is None or run is None or not run.value.active:
         latest = ctx.storages.get(storage.id)
@@ -82,11 +97,11 @@ def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
             storage.last_sync_count,
             storage.last_sync_job,
             storage.traceback,
-            dict(storage.meta),
+            {**storage.meta, **events},
         )
     if not run.value.time_in_progress:
         meta = {"attempts": run.value.attempts, "time_queued": meta_time(run.value.time_queued)}
-        return StorageInfo("queued", None, None, run.value.id, None, meta)
+        return StorageInfo("queued", None, None, run.value.id, None, meta | events)
     counts = ctx.chunks.sums(gate.value.map, run.value.seq)
     meta = run_meta(run.value, counts, storage.direction)
-    return StorageInfo("in_progress", None, synced(storage, counts), run.value.id, None, meta)
+    return StorageInfo("in_progress", None, synced(storage, counts), run.value.id, None, meta | events)

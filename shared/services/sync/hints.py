@@ -4,7 +4,7 @@ The hint is cleared by the claim that takes it, before anything is listed, so an
 came is always seen. Work on a hint is no run: it leaves status and last_sync_count alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import orjson
@@ -13,39 +13,55 @@ from shared.errors import CommitRefusedError, CommitUnknownError
 from shared.log import logger
 from shared.model.chunk import Chunk, start_index
 from shared.model.run import Gate, Hint, Permit, hint_message
-from shared.ports import Create, Message, ObjectStore, Update
+from shared.ports import Create, Message, Update
 from shared.records.collection import Stored
 from shared.services.context import QUEUE_EVENTS, SYNC_CHUNK, Context
-from shared.services.sync import runs
+from shared.services.sync import event_notes, runs
 from shared.services.sync.claiming import Claimer
 from shared.services.sync.holding import Holding
 from shared.services.sync.walking import Walk
 
-EVENT_WINDOW = 2.0
 RETRIES = 5
 PAUSE = 5.0
 """Delay of a permit that has to come back."""
 
+SortKey = Callable[[str], bytes]
 SyncHeld = Callable[[Context, Holding, Walk | None, float], Walk | None]
 
 
-def mark_dirty(ctx: Context, gate: Stored[Gate], store: ObjectStore, key: str) -> None:
-    """Notes that something changed at `key`; writes nothing if that is noted already.
+def mark_all(ctx: Context, gate: Gate, sort_key: SortKey, keys: Iterable[str]) -> None:
+    """Notes that something changed at each of the keys; costs the chunks that they lie in, not the keys.
 
-    Idempotent; an event may be told twice, late or out of order.
+    One mark serves all keys in its range: they all changed before this call, and the mark was seen after it began.
+    Raises `CommitRefusedError`, `QueueUnavailableError`: some may not be noted; call it again.
+    """
+    known: Hint | None = None
+    for key in sorted(set(keys), key=sort_key):
+        if known is None or not _within(known, sort_key, key):
+            known = mark_dirty(ctx, gate, sort_key, key)
+
+
+def mark_dirty(ctx: Context, gate: Gate, sort_key: SortKey, key: str) -> Hint | None:
+    """Notes that something changed at `key`, and returns the hint that says so; None if no chunk holds the key.
+
+    Writes nothing if it is noted already, which costs two reads. While events pour in, a hint is written when it is
+    set, when its message was queued, and when a claim takes it, and none of these more than once per `event_window`:
+    at most 3 x (windows + 2) writes and (windows + 2) listings for each chunk that events touch.
+    Idempotent; an event may be told twice, late or out of order. Raises `CommitRefusedError`, `QueueUnavailableError`.
     """
     for _ in range(RETRIES):
-        chunk = covering(ctx, gate.value.map, store, key)
+        chunk = covering(ctx, gate.map, sort_key, key)
         if chunk is None:
-            return
+            return None
         hint = ctx.hints.get(chunk.id)
-        now = ctx.clock()
-        if hint is not None and hint.value.dirty and _within(hint.value, store, key):
-            if now - hint.value.since < 2 * EVENT_WINDOW:
-                return
+        now, window = ctx.clock(), ctx.settings.event_window
+        if hint is not None and hint.value.dirty and _within(hint.value, sort_key, key):
+            if now - hint.value.since < 2 * window:
+                send(ctx, hint, delay=window)  # whoever set it may have died before its message was queued
+                return hint.value
             marked = replace(hint.value, ticket=hint.value.ticket + 1, since=now)
         elif hint is not None:
-            after = min(hint.value.after, chunk.after, key=store.sort_key) if hint.value.dirty else chunk.after
+            after = min(hint.value.after, chunk.after, key=sort_key) if hint.value.dirty else chunk.after
             ticket = hint.value.ticket + 1
             marked = replace(hint.value, dirty=True, ticket=ticket, after=after, until=chunk.until, since=now)
         else:
@@ -55,19 +71,21 @@ def mark_dirty(ctx: Context, gate: Stored[Gate], store: ObjectStore, key: str) -
             revision = ctx.documents.commit([write])[0]
         except (CommitRefusedError, CommitUnknownError):
             continue
-        send(ctx, Stored(marked, revision, write.ref), delay=EVENT_WINDOW)
-        return
+        send(ctx, Stored(marked, revision, write.ref), delay=window)
+        return marked
+    raise CommitRefusedError(f"a hint of storage {gate.storage} is being changed by others; try again")
 
 
-def covering(ctx: Context, storage_map: str, store: ObjectStore, key: str) -> Chunk | None:
-    """The chunk whose range holds the key."""
-    sort_key = store.sort_key(key)
-    found = ctx.chunks.find(
-        ("map", "==", storage_map), ("start", "<=", start_index(sort_key)), order=("-start",), limit=20
-    )
-    for chunk in found:
-        if _in_range(chunk.value, store, sort_key):
-            return chunk.value
+def covering(ctx: Context, storage_map: str, sort_key: SortKey, key: str) -> Chunk | None:
+    """The chunk whose range holds the key. Mostly the first one read; more are where long keys begin alike."""
+    found_key = sort_key(key)
+    for limit in (1, 20):
+        found = ctx.chunks.find(
+            ("map", "==", storage_map), ("start", "<=", start_index(found_key)), order=("-start",), limit=limit
+        )
+        for chunk in found:
+            if _in_range(chunk.value, sort_key, found_key):
+                return chunk.value
     return None
 
 
@@ -93,7 +111,11 @@ def run_permit(ctx: Context, permit: Permit, sync_held: SyncHeld) -> None:
         if holding is None:
             wake(ctx, hint, delay=PAUSE)
             return
+        created = holding.chunk.counts.created
         sync_held(ctx, holding, None, ctx.clock() + ctx.settings.slice_seconds)
+        event_notes.note_sync(
+            ctx, gate.value, holding.chunk.counts.created - created, settled=not holding.chunk.unsettled
+        )
         settled = ctx.chunks.get(permit.hint)
         if settled is not None and settled.value.unsettled and not settled.value.claimable(ctx.clock()):
             wake(ctx, hint, delay=PAUSE)
@@ -169,7 +191,7 @@ def _split(ctx: Context, hint: Stored[Hint], chunk: Chunk) -> None:
     except (CommitRefusedError, CommitUnknownError):
         return  # read again and decide again
     for value, index in made:
-        send(ctx, Stored(value, revisions[index], writes[index].ref), delay=EVENT_WINDOW)
+        send(ctx, Stored(value, revisions[index], writes[index].ref), delay=ctx.settings.event_window)
 
 
 def _new(chunk: Chunk, now: float) -> Hint:
@@ -185,12 +207,10 @@ def _new(chunk: Chunk, now: float) -> Hint:
     )
 
 
-def _within(hint: Hint, store: ObjectStore, key: str) -> bool:
-    sort_key = store.sort_key(key)
-    left = not hint.after or store.sort_key(hint.after) < sort_key
-    return left and (hint.until is None or sort_key <= store.sort_key(hint.until))
+def _within(hint: Hint, sort_key: SortKey, key: str) -> bool:
+    return _in_range(hint, sort_key, sort_key(key))
 
 
-def _in_range(chunk: Chunk, store: ObjectStore, sort_key: bytes) -> bool:
-    left = not chunk.after or store.sort_key(chunk.after) < sort_key
-    return left and (chunk.until is None or sort_key <= store.sort_key(chunk.until))
+def _in_range(part: Hint | Chunk, sort_key: SortKey, key: bytes) -> bool:
+    left = not part.after or sort_key(part.after) < key
+    return left and (part.until is None or key <= sort_key(part.until))
