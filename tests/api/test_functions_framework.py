@@ -97,6 +97,19 @@ def test_sync_chunk_and_sweep(tmp_path: Path):
         assert client.post("/").status_code == 200
 
 
+def test_what_buckets_notify(tmp_path: Path):
+    with deployed("bucket_event", tmp_path / "one", "option") as client:
+        body = {"message": {"attributes": {"eventType": "OBJECT_FINALIZE", "bucketId": "b", "objectId": "k"}}}
+        assert client.post("/", json=body).json() == {"honoured": 0, "ignored": 1, "malformed": 0}
+        event = {"ce-type": "google.cloud.storage.object.v1.finalized", "ce-id": "1", "ce-source": "s"}
+        assert client.post("/", json={"bucket": "b", "name": "k"}, headers=event).status_code == 200
+        assert client.post("/", content=b"nonsense").status_code == 400
+    with deployed("bucket_webhook", tmp_path / "two", "option") as client:
+        assert client.post("/", json={"Records": []}).status_code == 403  # no setting admits anybody
+        assert client.request("OPTIONS", "/", headers={"WebHook-Request-Origin": "x.example"}).status_code == 403
+        assert client.get("/").status_code == 405
+
+
 POISON = [b"", b"nonsense", b"[]", b"{}", b'{"storage": "x", "ticket": 1, "run": "r"}', b'{"storage": 1, "ticket": 1}']
 
 

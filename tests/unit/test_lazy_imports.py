@@ -17,3 +17,12 @@ print(sorted({"google.auth", "azure.storage.blob", "azure.core", "redis", "boto3
 def test_sdks_are_loaded_at_their_first_use():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+def test_what_buckets_notify_needs_none_of_them():
+    """Nor what verifies tokens: a function that a provider waits for starts soon."""
+    code = "import sys, functions.bucket_event, functions.bucket_webhook\nprint(sorted({SDKS} & set(sys.modules)))"
+    sdks = {"google.auth", "azure.core", "redis", "boto3", "botocore", "obstore", "grpc", "jwt"}
+    command = [sys.executable, "-c", code.replace("{SDKS}", repr(sdks))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"

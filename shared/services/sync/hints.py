@@ -116,10 +116,20 @@ def run_permit(ctx: Context, permit: Permit, sync_held: SyncHeld) -> None:
         event_notes.note_sync(
             ctx, gate.value, holding.chunk.counts.created - created, settled=not holding.chunk.unsettled
         )
+        _wake_parts(ctx, chunk.value, holding.chunk)
         settled = ctx.chunks.get(permit.hint)
         if settled is not None and settled.value.unsettled and not settled.value.claimable(ctx.clock()):
             wake(ctx, hint, delay=PAUSE)
             return
+
+
+def _wake_parts(ctx: Context, before: Chunk, chunk: Chunk) -> None:
+    """What event work cut off is unsettled, and no lane comes for it: whoever cut wakes it, else the sweep."""
+    if chunk.after == before.after:
+        return
+    for part in _parts(ctx, chunk, before.after):
+        if part.unsettled and part.claimable(ctx.clock()):
+            wake_chunk(ctx, part)
 
 
 def wake(ctx: Context, hint: Stored[Hint], *, delay: float = 0.0) -> None:
@@ -167,13 +177,8 @@ def _split(ctx: Context, hint: Stored[Hint], chunk: Chunk) -> None:
     """The hint's range is several chunks by now: each gets a hint of its own, and this one keeps its chunk's range."""
     writes: list[Create | Update] = []
     made: list[tuple[Hint, int]] = []
-    found = ctx.chunks.find(("map", "==", chunk.map), ("start", "<", chunk.start), order=("-start",), limit=400)
-    # Chunks are cut off from the left of their tail, so going left from the tail meets the parts one by one.
-    by_end = {part.value.until: part.value for part in found}
-    end: str | None = chunk.after
-    while end != hint.value.after and (part := by_end.get(end)) is not None:
-        end = part.after
-        last = end != hint.value.after and end not in by_end
+    for part in (parts := _parts(ctx, chunk, hint.value.after)):
+        last = part is parts[-1] and part.after != hint.value.after
         after = hint.value.after if last else part.after  # beyond what was read: its own permit splits it further
         other = ctx.hints.get(part.id)
         if other is None:
@@ -192,6 +197,19 @@ def _split(ctx: Context, hint: Stored[Hint], chunk: Chunk) -> None:
         return  # read again and decide again
     for value, index in made:
         send(ctx, Stored(value, revisions[index], writes[index].ref), delay=ctx.settings.event_window)
+
+
+def _parts(ctx: Context, chunk: Chunk, after: str) -> list[Chunk]:
+    """The chunks that tile what lies between `after` and this chunk, from the right; as many as one query reads."""
+    found = ctx.chunks.find(("map", "==", chunk.map), ("start", "<", chunk.start), order=("-start",), limit=400)
+    # Chunks are cut off from the left of their tail, so going left from the tail meets the parts one by one.
+    by_end = {part.value.until: part.value for part in found}
+    parts: list[Chunk] = []
+    end: str | None = chunk.after
+    while end != after and (part := by_end.get(end)) is not None:
+        parts.append(part)
+        end = part.after
+    return parts
 
 
 def _new(chunk: Chunk, now: float) -> Hint:
