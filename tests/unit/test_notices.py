@@ -124,7 +124,6 @@ def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
         "text",
         None,
     ],
-    ids=str,
 )
 def test_a_malformed_event_keeps_no_good_one_back(event: Any) -> None:
     found = read([record("b", KEY), event, grid("b", KEY)], _notices)
