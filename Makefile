@@ -6,7 +6,7 @@ SDK := .venv-sdk/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install sdk demo test fuzz serve emulators check bench size
+.PHONY: help install sdk demo test fuzz search serve emulators check bench size
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -35,6 +35,9 @@ test: $(READY) $(SDK)  ## every test
 
 fuzz: $(READY)  ## every operation of the API with 100 made-up requests, other ones each time
 	SLUICE_FUZZ=100 $(BIN)/python -m pytest -n auto --dist worksteal tests/api/test_fuzz.py
+
+search: $(READY)  ## every single fault that the simulations know, where `test` tries every third
+	SLUICE_SEARCH=all $(BIN)/python -m pytest -n auto --dist worksteal tests/simulation
 
 serve: $(READY)  ## the local stack on port 8080; stays until interrupted
 	$(BIN)/python -m infra.local --port 8080 --data-dir .sluice
