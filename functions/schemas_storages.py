@@ -26,7 +26,11 @@ STATE: dict[str, Any] = {
     "last_sync": {**_WHEN, "description": "When the last sync completed."},
     "last_sync_job": {"type": ["string", "null"], "description": "Id of the last sync, or of the one under way."},
     "traceback": {"type": ["string", "null"], "description": "Why the last sync failed, or what of it did."},
-    "meta": {"type": "object", "description": "Times and counts of the last sync, or of the one under way."},
+    "meta": {
+        "type": "object",
+        "description": "Times and counts of the last sync, or of the one under way; with `auto_sync` also "
+        "`last_event`, `last_event_sync`, `events`, `event_syncs` and `event_tasks_created`.",
+    },
     "created_at": {"type": "string", "format": "date-time", "description": "When the storage was made."},
 }
 """What is shown of every storage beside its settings."""

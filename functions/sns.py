@@ -36,18 +36,19 @@ class Certificates:
 
     def key(self, url: str) -> Any:
         """The key of the certificate at a trusted address. Raises `KeysUnavailableError`."""
+        now = self._clock()
         with self._lock:
-            now = self._clock()
             if url in self._known and now - self._known[url][0] < KEEP:
                 return self._known[url][1]
             if len(self._fetches) == MAX_FETCHES and now - self._fetches[0] < PER_SECONDS:
                 raise KeysUnavailableError("too many others were fetched just now")
             self._fetches.append(now)
-            key = _public_key(self._fetch(url))
+        key = _public_key(self._fetch(url))  # whose key is known need not wait for this
+        with self._lock:
             self._known[url] = (now, key)
             while len(self._known) > MAX_CERTIFICATES:
                 self._known.popitem(last=False)
-            return key
+        return key
 
 
 def admit(settings: Settings, message: Mapping[str, Any], certificates: Certificates, now: float) -> str:

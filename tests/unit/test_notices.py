@@ -66,6 +66,7 @@ def test_google_says_what_is_no_news(body: Any, headers: dict[str, str]) -> None
         (json.dumps(pushed("b", "k" * 5000)).encode(), "longer than"),
         (b'{"message": {"attributes": {"eventType": "OBJECT_DELETE", "bucketId": 7, "objectId": "k"}}}', "the bucket"),
     ],
+    ids=range(9),
 )
 def test_google_malformed(body: bytes, reason: str | None) -> None:
     found = google.parse({}, body)
@@ -124,6 +125,7 @@ def without(event: dict[str, Any], *path: str) -> dict[str, Any]:
         "text",
         None,
     ],
+    ids=range(15),
 )
 def test_a_malformed_event_keeps_no_good_one_back(event: Any) -> None:
     found = read([record("b", KEY), event, grid("b", KEY)], _notices)
