@@ -14,6 +14,7 @@ from urllib.parse import quote
 from shared.adapters.objects.folder_lock import lockable, locked
 from shared.adapters.objects.folder_walk import OUTSIDE, TEMPORARY, Walk, info, version
 from shared.adapters.objects.metadata import checked
+from shared.adapters.objects.unsigned import Unsigned
 from shared.errors import (
     AccessDeniedError,
     BucketNotFoundError,
@@ -25,7 +26,7 @@ from shared.errors import (
     VersionMismatchError,
 )
 from shared.model.order import by_utf8
-from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
+from shared.ports import ObjectInfo, Order, Stat
 from shared.settings import PRIVATE_MARK
 
 PAGE = 1000
@@ -38,7 +39,7 @@ COARSE = 2_000_000_000
 """The slowest clock of a file system, in nanoseconds: FAT's."""
 
 
-class FolderObjects:
+class FolderObjects(Unsigned):
     """The files below `root`, which must exist; it is never made, so that an unmounted disk is not an empty one.
 
     Links to files inside `root` are listed as files, linked directories are not entered, other links are listed with a
@@ -160,17 +161,6 @@ class FolderObjects:
         except OSError as caught:
             if caught.errno not in ABSENT | IMPOSSIBLE:
                 raise self._translated(caught, path) from None
-
-    def presign(
-        self,
-        key: str,  # noqa: ARG002
-        *,
-        seconds: float,  # noqa: ARG002
-        method: SignedMethod = "GET",  # noqa: ARG002
-        content_type: str = "",  # noqa: ARG002
-    ) -> SignedUrl | None:
-        """None: no browser reaches the file but through Sluice."""
-        return None
 
     def close(self) -> None:
         """Nothing to release."""

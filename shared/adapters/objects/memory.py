@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from threading import Lock
 
 from shared.adapters.objects.metadata import checked
+from shared.adapters.objects.unsigned import Unsigned
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
 from shared.model.order import by_utf8
-from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
+from shared.ports import ObjectInfo, Order, Stat
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class _Stored:
     metadata: Mapping[str, str]
 
 
-class MemoryObjects:
+class MemoryObjects(Unsigned):
     """Objects in a dict. Versions count up from 1 over the whole store, and `modified` is the same number."""
 
     order: Order = "bytes"
@@ -121,17 +122,6 @@ class MemoryObjects:
                 raise self._mismatch(key)
             del self._objects[raw]
             del self._keys[bisect_left(self._keys, raw)]
-
-    def presign(
-        self,
-        key: str,  # noqa: ARG002
-        *,
-        seconds: float,  # noqa: ARG002
-        method: SignedMethod = "GET",  # noqa: ARG002
-        content_type: str = "",  # noqa: ARG002
-    ) -> SignedUrl | None:
-        """None: nothing outside of this process can reach it."""
-        return None
 
     def close(self) -> None:
         """Nothing to release."""

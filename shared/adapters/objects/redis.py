@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.redis_scripts import DELETE, LOOK, WRITE, version_of
+from shared.adapters.objects.unsigned import Unsigned
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, StoreError, VersionMismatchError
 from shared.model.order import by_utf8
-from shared.ports import ObjectInfo, Order, SignedMethod, SignedUrl, Stat
+from shared.ports import ObjectInfo, Order, Stat
 
 if TYPE_CHECKING:
     import redis
@@ -28,7 +29,7 @@ DEFAULT_PORT = 6379
 _special = re.compile(rb"[\\*?\[\]^-]")
 
 
-class RedisObjects:
+class RedisObjects(Unsigned):
     """One database (`db`, from 0) of the server at `host`, this machine if that is empty.
 
     Redis lists in no order and repeats itself, so the names are collected first, up to `max_keys`, and sorted; a key
@@ -174,17 +175,6 @@ class RedisObjects:
             self._call(self._client().delete, name)
         else:
             self._conditional(DELETE, key, name, expect)
-
-    def presign(
-        self,
-        key: str,  # noqa: ARG002
-        *,
-        seconds: float,  # noqa: ARG002
-        method: SignedMethod = "GET",  # noqa: ARG002
-        content_type: str = "",  # noqa: ARG002
-    ) -> SignedUrl | None:
-        """None: no browser speaks to Redis."""
-        return None
 
     def close(self) -> None:
         """Closes the connections."""
