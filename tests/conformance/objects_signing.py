@@ -40,12 +40,15 @@ class SigningContract:
         assert found
         return found
 
-    @pytest.mark.parametrize("key", WEIRD_KEYS, ids=lambda key: ascii(key)[:40])
-    def test_a_signed_url_gives_just_this_object(self, key: str, place: Place, store: ObjectStore) -> None:
-        if not place.supports(key):
-            return
+    def test_a_signed_url_gives_just_this_object(self, place: Place, store: ObjectStore) -> None:
+        keys = [key for key in WEIRD_KEYS if place.supports(key)]
+        for key in keys:
+            place.put(key, b"body of " + key.encode())
+        for key in keys:
+            self._gives(key, store)
+
+    def _gives(self, key: str, store: ObjectStore) -> None:
         url = self.url(store, key)
-        place.put(key, b"body of " + key.encode())
         assert url.url.isascii()
         status, _, body = fetch(url.url)
         assert (status, body) == (200, b"body of " + key.encode()), body

@@ -142,8 +142,15 @@ class TestGoogle:
 
     @pytest.mark.parametrize("kind", ["gcs_sa", "gcswif"])
     def test_a_busy_token_service_is_worth_another_try(
-        self, kind: str, google: Settings, identities: Identities, open_store: Open, google_process: None
+        self,
+        kind: str,
+        google: Settings,
+        identities: Identities,
+        open_store: Open,
+        google_process: None,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda _seconds: None)
         store = open_store(kind, {**AS_MEMBER, **AS_READER, "bucket": "bucket"}, google)
         identities.busy = True
         refused(store.check, StoreUnavailableError)

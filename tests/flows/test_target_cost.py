@@ -6,7 +6,7 @@ from shared.model.providers import GCS
 from shared.services.storages import registration
 from tests.flows.target_desk import requests
 
-OBJECTS = 2_500
+OBJECTS = 1_200
 TEMPLATES = ["", "{year}/{month}/{day}/{task}/{annotation}.json"]
 
 

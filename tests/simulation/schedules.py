@@ -6,7 +6,7 @@ A schedule prints as a line of Python; `replay` runs it again.
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -223,10 +223,14 @@ def faults_at_every_step(scenario: Scenario, simulation: Any = Simulation) -> li
 
 
 def faults_at_some_steps(scenario: Scenario, simulation: Any = Simulation) -> list[Schedule]:
-    """Every third of them, of each kind at every third step or so; all with SLUICE_SEARCH=all."""
-    schedules = faults_at_every_step(scenario, simulation)
+    """Every schedule with exactly one deviation, as far as `some` takes them."""
+    return some(faults_at_every_step(scenario, simulation))
+
+
+def some(schedules: Sequence[Any]) -> list[Any]:
+    """Every third schedule, of each kind of fault at every third step or so; all of them with SLUICE_SEARCH=all."""
     if os.environ.get("SLUICE_SEARCH") == "all":
-        return schedules
+        return list(schedules)
     # The step is added, since there may be three times as many faults at each of them.
     return [one for at, one in enumerate(schedules) if not one or (at + one[0].step) % 3 == 0]
 
