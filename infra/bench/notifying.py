@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import httpx
+from azure.storage.blob import ContainerClient
 
 from infra.bench.s3_process import s3_server
 from infra.client import Client
-from infra.emulators import Missing, gcs, pubsub, running
+from infra.emulators import Missing, azurite, gcs, pubsub, running
 from infra.emulators.push import push_to, push_topic
 from infra.local import Stack
 from infra.local import running as local_stack
@@ -43,9 +44,16 @@ class Latency(NamedTuple):
 
 
 def latencies(uploads: int) -> Iterator[Latency]:
-    """S3 by a raw delivery of SNS; GCS by a real push of Pub/Sub, where its emulator is."""
+    """S3 by a raw delivery of SNS, Azure by an event of Event Grid, GCS by a push of Pub/Sub: whose servers are here.
+
+    The first two are told by the benchmark itself, right after the upload.
+    """
     with _by_sns() as (stack, storage, upload):
         yield Latency("S3, raw SNS", _measure(stack, storage, upload, uploads))
+    container = azurite.find()
+    if not isinstance(container, Missing):
+        with running(container) as server, _by_event_grid(server.url) as (stack, storage, upload):
+            yield Latency("Azure, Event Grid", _measure(stack, storage, upload, uploads))
     broker = pubsub.find()
     if isinstance(broker, Missing):
         return
@@ -73,6 +81,34 @@ def _by_sns() -> Iterator[tuple[Stack, dict[str, Any], Upload]]:
                 _post(f"{stack.url}/bucket_webhook", body, {"X-Sluice-Secret": SECRET})
 
             yield stack, _storage(stack, "s3", keys), upload
+
+
+@contextmanager
+def _by_event_grid(url: str) -> Iterator[tuple[Stack, dict[str, Any], Upload]]:
+    endpoint = f"{url}/{azurite.ACCOUNT}"
+    account = {"account_name": azurite.ACCOUNT, "account_key": azurite.KEY}
+    with (
+        ContainerClient(endpoint, BUCKET, credential=account) as container,
+        tempfile.TemporaryDirectory() as folder,
+        local_stack(Path(folder), files_root=folder, notice_secrets=SECRET) as stack,
+    ):
+        container.create_container()
+        container.upload_blob("first.jpg", b"x")
+
+        def upload(key: str) -> None:
+            container.upload_blob(key, b"x")
+            event = {
+                "specversion": "1.0",
+                "type": "Microsoft.Storage.BlobCreated",
+                "source": f"/subscriptions/s/providers/Microsoft.Storage/storageAccounts/{azurite.ACCOUNT}",
+                "subject": f"/blobServices/default/containers/{BUCKET}/blobs/{key}",
+                "id": key,
+                "data": {"url": f"{endpoint}/{BUCKET}/{key}"},
+            }
+            body = json.dumps(event).encode()
+            _post(f"{stack.url}/bucket_webhook?secret={SECRET}", body, {"Content-Type": "application/cloudevents+json"})
+
+        yield stack, _storage(stack, "azure", {"container": BUCKET, "azure_endpoint": endpoint, **account}), upload
 
 
 @contextmanager
