@@ -134,7 +134,7 @@ CALLS: dict[str, Call | list[Call]] = {
             # Most of the world's datasets have no bucket yet, which is told to those who may ask.
             ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
             ("GET", "/{id}/records/count", Call("admin")),
-            ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({404}))),
+            ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({200, 400}))),
         ]
     },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions import sweep
 from infra.bench.s3_process import S3Server
 from shared.model.providers import PROVIDERS
 from shared.services.datasets import image_sizes
@@ -68,6 +69,8 @@ def test_a_life(api: Api, s3: S3Server):
     api.call("DELETE", path, 204)
     api.get(path, 404)
     api.get(f"{path}/records", 404)
+    assert sweep.handle(api.ctx, {}, b"") == 200
+    assert [api.count(name) for name in ("gates", "chunks", "ledgers")] == [0, 0, 0]
 
 
 def test_a_record_and_its_id(api: Api, s3: S3Server):

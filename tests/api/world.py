@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from shared.adapters.receivers import HttpReceivers
+from shared.model.dataset_record import record_id
 from shared.model.fields import DIRECTIONS, Direction
+from shared.model.ledger import Entry
 from shared.model.providers import PROVIDERS
 from shared.model.run import Gate
 from shared.model.user import User
@@ -45,7 +47,7 @@ class World:
 
 
 def storage_of_type(api: Api, kind: str, direction: Direction, project: int, **more: str) -> int:
-    """A storage that nobody has connected to: its bucket is not there."""
+    """A storage that nobody has connected to: its bucket is not there. A dataset has a record all the same."""
     fields = {"project": project, "title": CANARY, "path": api.folder(files=1), "host": "127.0.0.1", "port": "1"}
     fields |= more
     ctx = api.ctx
@@ -65,8 +67,17 @@ def storage_of_type(api: Api, kind: str, direction: Direction, project: int, **m
         ctx.gates.create(number, gate),
         ctx.chunks.create(chunk.id, chunk),
     ]
+    if direction == "dataset":
+        writes.append(ctx.ledgers.write(chunk.id, {CANARY: Entry(CANARY, "1")}, exists=False, storage_map=gate.map))
     ctx.documents.commit(writes)
     return number
+
+
+def record_of(api: Api, number: int) -> int:
+    """The one record of a dataset."""
+    gate = api.ctx.gates.get(number)
+    assert gate is not None
+    return record_id(gate.value.map, CANARY)
 
 
 def make(api: Api, name: str) -> World:
@@ -107,7 +118,11 @@ def make(api: Api, name: str) -> World:
             "/api/token/{id}": issued.about.jti,
             "/api/webhooks/{id}": webhook,
             **storages,
-            **{f"{path}/records/{{record}}": 1 for path in storages if "/dataset/" in path},
+            **{
+                f"{path}/records/{{record}}": record_of(api, number)
+                for path, number in storages.items()
+                if "/dataset/" in path
+            },
             **{f"{base('', direction)}/{{type}}": "nonsense" for direction in DIRECTIONS},
             **{f"{base('', direction)}/{{type}}/{{rest:path}}": "1/sync" for direction in DIRECTIONS},
         },

@@ -18,10 +18,12 @@ from shared.records.collection import Stored
 from shared.services.context import Context
 from shared.services.sync.hints import covering
 
-PAGE = 50
-"""Chunks read at once; they are small."""
+PAGE = 64
+"""Chunks looked at in one query, at most: four at first, then twice as many each time."""
+RETRIES = 20
+"""Times in a row that a walk begins again before its place has moved."""
 BATCH = 8
-"""Ledgers read at once, still packed: one at first, then twice as many each time."""
+"""Ledgers read at once, still packed, at most: one at first, then twice as many each time."""
 
 
 class Page(NamedTuple):
@@ -90,6 +92,10 @@ def one(ctx: Context, storage: Storage, number: int) -> Entry:
     raise NotFoundError(f"No record of dataset storage {storage.id} has the id {number}.")
 
 
+class _MovedError(Exception):
+    """Chunks are not what they were a moment ago."""
+
+
 class _Walk:
     """The parts of a dataset that lie behind a key and may have keys with a prefix, one after the other.
 
@@ -109,27 +115,30 @@ class _Walk:
         self._batch = 1
 
     def __iter__(self) -> Iterator[Part]:
-        """The parts; of the last one `until` is None."""
-        while True:
-            moved = False
-            for chunks in self._batches():
-                for part in self._parts(chunks):
-                    if part is None:
-                        moved = True
-                        break
-                    yield part
-                    if part.until is None:
-                        return
-                    self._at = part.until
-                if moved:
-                    break
-            if not moved:
+        """The parts; of the last one `until` is None. Raises `TryAgainError` where it is cut faster than it is read."""
+        tries = 0
+        while tries < RETRIES:
+            try:
+                for chunks in self._batches():
+                    for part in self._parts(chunks):
+                        yield part
+                        if part.until is None:
+                            return
+                        self._at, tries = part.until, 0
+            except _MovedError:
+                tries += 1
+            else:
                 return
+        raise TryAgainError("The records are being moved by a sync: send the request again.")
 
     def _batches(self) -> Iterator[list[Chunk]]:
         """Chunks that reach behind the place and may have the prefix, in order, a few at a time."""
         waiting: list[Chunk] = []
+        edge: str | None = None
         for chunk in self._chunks():
+            if edge is not None and chunk.after != edge:
+                raise _MovedError  # one was cut off behind us, where many keys begin alike
+            edge = chunk.until
             if self._before(chunk):
                 continue
             if chunk.after and self._is_beyond(self._sort_key(chunk.after)):
@@ -148,31 +157,32 @@ class _Walk:
         first = covering(self._ctx, self._map, self._sort_key, place) if place else None
         start, cursor = first.start if first else "", None
         alike: list[Chunk] = []
+        limit = 4
         while True:
             where = (("map", "==", self._map), ("start", ">=", start))
-            found: Sequence[Stored[Chunk]] = self._ctx.chunks.find(*where, order=("start",), after=cursor, limit=PAGE)
+            found: Sequence[Stored[Chunk]] = self._ctx.chunks.find(*where, order=("start",), after=cursor, limit=limit)
             for stored in found:
                 if alike and alike[0].start != stored.value.start:
                     yield from self._in_order(alike)
                     alike = []
                 alike.append(stored.value)
-            if len(found) < PAGE:
+            if len(found) < limit:
                 yield from self._in_order(alike)
                 return
             cursor = (found[-1].value.start, found[-1].value.id)
+            limit = min(PAGE, 2 * limit)
 
     def _in_order(self, chunks: list[Chunk]) -> list[Chunk]:
         return sorted(chunks, key=lambda chunk: self._sort_key(chunk.after) if chunk.after else b"")
 
-    def _parts(self, chunks: list[Chunk]) -> Iterator[Part | None]:
-        """The records of chunks; None where one was cut meanwhile."""
+    def _parts(self, chunks: list[Chunk]) -> Iterator[Part]:
+        """The records of chunks. Raises `_MovedError` where one was cut meanwhile."""
         ctx = self._ctx
         blobs = ctx.documents.get_many([ctx.ledgers.ref(chunk.id) for chunk in chunks])
         now = ctx.chunks.get_many([chunk.id for chunk in chunks])
         for chunk, blob, current in zip(chunks, blobs, now, strict=True):
             if current is not None and current.value.after != chunk.after:
-                yield None
-                return
+                raise _MovedError
             low = self._low()
             inside = not low or (chunk.after and self._sort_key(chunk.after) >= low)
             entries = ledgers.decode(blob.data["blob"]).values() if blob else ()
