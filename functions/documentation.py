@@ -28,6 +28,8 @@ TAGS = {
     "Projects": "What tasks and storages belong to.",
     "Import storages": "Buckets and folders whose objects become tasks. Each type has its own routes.",
     "Export storages": "Buckets and folders that annotations are written to.",
+    "Dataset storages": "Buckets and folders whose objects are records of the organisation's, outside of projects. "
+    "For admins.",
     "Tasks": "What is labelled.",
     "Import": "Tasks and predictions that come with a request.",
     "Annotations": "What people said of tasks.",

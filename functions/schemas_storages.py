@@ -16,7 +16,7 @@ _WHEN = {"type": ["string", "null"], "format": "date-time"}
 Role = Literal["In", "Edit", "Check", "Preview"]
 """What a body is for."""
 STATE: dict[str, Any] = {
-    "id": {"type": "integer", "description": "Id of the storage, unique over all types and both directions."},
+    "id": {"type": "integer", "description": "Id of the storage, unique over all types and directions."},
     "project": {"type": "integer", "description": "Id of the project."},
     "status": {
         "type": "string",
@@ -85,6 +85,36 @@ class VerifiedOut(Shape):
     next: str | None = Describe(description="`after` of the following part; null if there is none.")
 
 
+class RecordOut(Shape):
+    """A record of a dataset: an object as the last sync found it."""
+
+    id: int = Describe(description="The same for a key as long as the storage keeps its bucket; below 2^53.")
+    key: str = Describe(description="The object's key.")
+    uri: str = Describe(description="Its address.")
+    size: int = Describe(description="Bytes.")
+    version: str = Describe(description="Another one whenever the content is.")
+    content_type: str = Describe(description="What the store's listing says, else what the key's ending tells.")
+    last_modified: Moment | None = Describe(description="Null where the store does not know.")
+    width: int | None = Describe(description="Pixels as stored; null where nothing is known of it.")
+    height: int | None = Describe(description="Pixels as stored; null where nothing is known of it.")
+
+
+class RecordsOut(Shape):
+    """Some of a dataset's records."""
+
+    records: list[RecordOut] = Describe(description="In the order of their keys.")
+    next: str | None = Describe(description="`after` of the following part, also where time ran out; null: no more.")
+
+
+class CountedOut(Shape):
+    """How many records there are."""
+
+    count: int = Describe(description="How many were counted.")
+    next: str | None = Describe(
+        description="Null: all were. Otherwise time ran out: what is counted with this as `after` is to be added."
+    )
+
+
 class FormOption(Shape):
     """A value to choose."""
 
@@ -126,7 +156,9 @@ class StorageType(Shape):
 
 def storage_in(provider: Provider, direction: Direction, role: Role) -> dict[str, Any]:
     """The request fields of a storage type. Made by hand: there are many."""
-    about: dict[str, Any] = {"project": {"type": "integer", "description": "Id of the project; it can't be changed."}}
+    about: dict[str, Any] = {}
+    if direction != "dataset":
+        about["project"] = {"type": "integer", "description": "Id of the project; it can't be changed."}
     if role in {"Check", "Preview"}:
         lends = "Id of a storage that lends what is not given, and credentials also where they are empty."
         about["id"] = {"type": ["integer", "null"], "description": lends}
@@ -134,12 +166,13 @@ def storage_in(provider: Provider, direction: Direction, role: Role) -> dict[str
         shows = "How many objects to show at most."
         about["limit"] = {"type": ["integer", "null"], "minimum": 1, "description": shows}
     fields = {field.name: _field_in(field) for field in provider.fields_of(direction)}
+    whose = {"project": 1} if direction != "dataset" else {}
     return {
         "title": f"{_name(provider, direction)}{role}",
         "type": "object",
-        "required": [] if role == "Edit" else ["project"],
+        "required": [] if role == "Edit" else list(whose),
         "properties": {**about, **fields},
-        "examples": [{"project": 1} | {name: value for name, value in EXAMPLES.items() if name in fields}],
+        "examples": [whose | {name: value for name, value in EXAMPLES.items() if name in fields}],
     }
 
 
@@ -160,7 +193,7 @@ def _field_in(field: Field) -> dict[str, Any]:
 
 def storage_out(provider: Provider, direction: Direction) -> dict[str, Any]:
     """What is shown of a storage of a type."""
-    counted = "Tasks created" if direction == "import" else "Objects seen to"
+    counted = {"import": "Tasks created", "export": "Objects seen to", "dataset": "New records found"}[direction]
     known: dict[str, Any] = {
         **{field.name: _field_out(field) for field in provider.fields_of(direction)},
         **STATE,

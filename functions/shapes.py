@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.model.fields import DIRECTIONS, Direction
+from shared.model.fields import Direction
+from shared.model.ledger import Entry
+from shared.model.media_types import displayed
 from shared.model.provider import Provider
 from shared.model.storage import Storage
 from shared.model.times import moment
@@ -45,22 +47,23 @@ STORAGE_KEYS: Mapping[str, Sequence[str]] = {
         *("recursive_scan", "project"),
     ),
 }
-"""What is shown of an import storage: an explicit list, so that no secret gets in by accident."""
+"""What is shown of an import storage, in its order: an explicit list, so that no secret gets in by accident."""
 OWN = (
     *("s3_public_endpoint", "export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"),
-    *("sidecar", "on_changed", "on_deleted", "auto_sync", "sync_interval"),
+    *("glob_filter", "sidecar", "on_changed", "on_deleted", "image_sizes", "auto_sync", "sync_interval"),
 )
 """Fields of our own; they stand behind those of Label Studio."""
 
 
 def storage_keys(provider: Provider, direction: Direction) -> list[str]:
-    """What is shown of a storage, in order. A target lacks what only imports have, and adds what it has itself."""
-    keys = list(STORAGE_KEYS[provider.type])
-    imports, exports = ({field.name for field in provider.fields_of(it)} for it in DIRECTIONS)
+    """What is shown of a storage, in order: what an import has, less the settings that its direction lacks."""
+    every, own = {field.name for field in provider.fields}, {field.name for field in provider.fields_of(direction)}
+    keys = [key for key in STORAGE_KEYS[provider.type] if key in own or key not in every]
     if direction == "export":
-        keys = [key for key in keys if key not in imports - exports]
         keys.insert(keys.index("created_at") + 1, "can_delete_objects")
-    return [*keys, *(key for key in OWN if key in (imports if direction == "import" else exports))]
+    if direction == "dataset":
+        keys.remove("project")
+    return [*keys, *(key for key in OWN if key in own)]
 
 
 def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
@@ -77,6 +80,21 @@ def storage_shape(storage: Storage, info: StorageInfo) -> dict[str, Any]:
         "last_sync": moment(info.last_sync),
     }
     return {key: known.get(key) for key in storage_keys(storage.provider, storage.direction)}
+
+
+def record_shape(entry: Entry, *, number: int, uri: str) -> dict[str, Any]:
+    """A record of a dataset."""
+    return {
+        "id": number,
+        "key": entry.key,
+        "uri": uri,
+        "size": entry.size,
+        "version": entry.version,
+        "content_type": displayed(entry.key, entry.content_type),
+        "last_modified": moment(entry.modified or None),
+        "width": entry.width or None,
+        "height": entry.height or None,
+    }
 
 
 TIMED_OUT = "... storage scan timeout reached ..."

@@ -229,6 +229,8 @@ class Settings:
     max_preview_objects: int = 1000
     preview_seconds: float = 30.0
     """How long a preview looks for objects."""
+    records_seconds: float = 5.0
+    """How long one request looks through a dataset's records; then it says where to go on."""
     max_body_bytes: int = 32 * 1024 * 1024
     page_size: int = 100
     max_page_size: int = 1000

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Direction = Literal["import", "export"]
-DIRECTIONS: tuple[Direction, ...] = ("import", "export")
-"""Whether objects become tasks, or annotations become objects."""
+Direction = Literal["import", "export", "dataset"]
+DIRECTIONS: tuple[Direction, ...] = ("import", "export", "dataset")
+"""Whether objects become tasks, annotations become objects, or objects become records outside of any project."""
+IMPORTS: tuple[Direction, ...] = ("import",)
+EXPORTS: tuple[Direction, ...] = ("export",)
+DATASETS: tuple[Direction, ...] = ("dataset",)
+SOURCES: tuple[Direction, ...] = ("import", "dataset")
+"""Those that take objects from a bucket."""
 Kind = Literal["text", "flag", "integer", "choice"]
 Check = Literal["", "bucket", "host", "port", "url", "role", "external_id", "number", "pool", "email", "account", "id"]
 
@@ -30,8 +35,8 @@ class Field:
     """What a text that is not empty must look like: see `checks`."""
     options: tuple[tuple[Any, str], ...] = ()
     """Values to choose from, with what they mean. A choice has no others."""
-    only: Direction | None = None
-    """None: storages of both directions have it."""
+    only: tuple[Direction, ...] = DIRECTIONS
+    """The directions whose storages have it."""
     needed: bool = False
     """Whether nothing can be synced before it is set; it may be set later, with the bucket at the latest."""
     needed_if: tuple[str, Any] | None = None
@@ -51,21 +56,28 @@ REGEX = (
     Field(
         name="regex_filter",
         label="File filter regex",
-        only="import",
+        only=SOURCES,
         help="RE2 pattern, matched from the start of the object's full key (local files: of the file's name). "
         "Objects that do not match are left out. Empty: all objects.",
     ),
-    Field(name="regex_filter", only="export", inert=True, help="Has no meaning for targets."),
+    Field(name="regex_filter", only=EXPORTS, inert=True, help="Has no meaning for targets."),
+    Field(
+        name="glob_filter",
+        label="File filter glob",
+        only=SOURCES,
+        help="What the object's key looks like below the prefix: **/*.jpg, 2024/*.{png,jpg}, scan_?.[a-z]*. A * stays "
+        "within a folder, ** takes any number of them. With a regex_filter, both must match. Empty: all objects.",
+    ),
 )
 BLOB_URLS_EXPORT = Field(
-    name="use_blob_urls", kind="flag", default=False, only="export", inert=True, help="Has no meaning for targets."
+    name="use_blob_urls", kind="flag", default=False, only=EXPORTS, inert=True, help="Has no meaning for targets."
 )
 SIDECAR = Field(
     name="sidecar",
     label="Sidecar files",
     kind="choice",
     default="none",
-    only="import",
+    only=IMPORTS,
     options=(("none", "None"), ("json", "x.json beside x.jpg says more of its task")),
     help="json: where each object is a task, x.json beside x.jpg adds to it: data keys, predictions, annotations. "
     "Whichever comes first. JSON files are no tasks then.",
@@ -76,7 +88,7 @@ BLOB_URLS = (
         label="Import method",
         kind="flag",
         default=False,
-        only="import",
+        only=IMPORTS,
         help="True: a task per object, holding its address. False: objects are JSON, JSONL or Parquet files of tasks.",
         options=(
             (True, "Files: a task per object"),
@@ -89,30 +101,40 @@ BLOB_URLS = (
 PREFIX = (
     Field(
         name="prefix",
-        only="import",
+        only=SOURCES,
         help='Folder to sync: "img" means "img/". With a trailing "*" it is literal: "img_2024*" takes '
         '"img_2024_01.jpg".',
     ),
     Field(
         name="prefix",
-        only="export",
+        only=EXPORTS,
         help='Folder to write into: "out" means "out/". With a trailing "*" it is literal: "out_*" writes "out_12".',
     ),
 )
-RECURSIVE = Field(
-    name="recursive_scan",
-    label="Scan sub-folders",
-    kind="flag",
-    default=False,
-    only="import",
-    help="Whether to look into sub-folders.",
+RECURSIVE = (
+    Field(
+        name="recursive_scan",
+        label="Scan sub-folders",
+        kind="flag",
+        default=False,
+        only=IMPORTS,
+        help="Whether to look into sub-folders.",
+    ),
+    Field(
+        name="recursive_scan",
+        label="Scan sub-folders",
+        kind="flag",
+        default=True,
+        only=DATASETS,
+        help="Whether to look into sub-folders.",
+    ),
 )
 AUTO_SYNC = Field(
     name="auto_sync",
     label="Sync on notifications",
     kind="flag",
     default=False,
-    only="import",
+    only=SOURCES,
     help="Whether notifications of the bucket are honoured: what they tell of is synced within seconds.",
 )
 """Of storages whose buckets can notify."""
@@ -122,7 +144,7 @@ PRESIGN = (
         label="Use signed URLs",
         kind="flag",
         default=True,
-        only="import",
+        only=IMPORTS,
         help="Give browsers signed URLs instead of streaming through Sluice.",
     ),
     Field(
@@ -131,7 +153,7 @@ PRESIGN = (
         kind="integer",
         default=1,
         minimum=1,
-        only="import",
+        only=IMPORTS,
         help="Life of a signed URL, in minutes.",
     ),
 )
@@ -140,20 +162,20 @@ TARGET = (
         name="can_delete_objects",
         label="Can delete objects",
         kind="flag",
-        only="export",
+        only=EXPORTS,
         help="Whether an annotation that is deleted is deleted from the bucket too.",
     ),
     Field(
         name="export_format",
         kind="choice",
         default="annotation",
-        only="export",
+        only=EXPORTS,
         options=(("annotation", "An object per annotation"), ("task", "An object per task, with all its annotations")),
         help="What an object holds: `annotation` or `task`.",
     ),
     Field(
         name="key_template",
-        only="export",
+        only=EXPORTS,
         help="Name of an object below the prefix, made of text, {project}, {task}, {annotation} (in annotation "
         "format), and {year}, {month}, {day} of what is written: {task}/{annotation}.json. Empty: {annotation}, or "
         "{task}.json in task format.",
@@ -162,7 +184,7 @@ TARGET = (
         name="manifest",
         kind="flag",
         default=False,
-        only="export",
+        only=EXPORTS,
         help="Whether a full sync ends with a list of all objects, their sizes and checksums, below the prefix in "
         ".sluice/manifest.json.",
     ),
@@ -174,7 +196,7 @@ ON_CHANGED = Field(
     label="When an object changes",
     kind="choice",
     default="update_unannotated",
-    only="import",
+    only=IMPORTS,
     options=(
         ("update_unannotated", "Update tasks that nobody worked on, mark the others"),
         ("ignore", "Leave its tasks as they are"),
@@ -187,7 +209,7 @@ ON_DELETED = Field(
     label="When an object is deleted",
     kind="choice",
     default="keep",
-    only="import",
+    only=IMPORTS,
     options=(
         ("keep", "Keep its tasks"),
         ("mark", "Keep its tasks, and mark them"),
@@ -199,6 +221,14 @@ ON_DELETED = Field(
 )
 POLICIES = (ON_CHANGED, ON_DELETED)
 """What import storages have whose objects have versions and are not meant to come and go."""
+IMAGE_SIZES = Field(
+    name="image_sizes",
+    label="Read the sizes of images",
+    kind="flag",
+    default=False,
+    only=DATASETS,
+    help="Whether records of images have width and height, for which up to 64 KiB of each are read, once.",
+)
 SYNC_INTERVAL = Field(
     name="sync_interval",
     label="Sync every (minutes)",
@@ -208,5 +238,5 @@ SYNC_INTERVAL = Field(
     "sync in a row that fails, up to a day.",
 )
 
-COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE, SYNC_INTERVAL)
+COMMON = (TITLE, DESCRIPTION, SYNCHRONIZABLE, SYNC_INTERVAL, IMAGE_SIZES)
 BUCKET = Field(name="bucket", trim=True, check="bucket", needed=True, help="Name of the bucket.")

@@ -45,6 +45,11 @@ class Entry(NamedTuple):
     """A gone entry: what was done about its tasks."""
     tombs: int = 0
     """Tasks that users deleted, as far as it is known: the entry is kept for them."""
+    content_type: str = ""
+    """A record: its type, where the store says another than its key does."""
+    width: int | None = None
+    """A record: pixels of an image, 0 if it does not tell; None: nobody looked yet. Both or neither."""
+    height: int | None = None
 
     def with_bad_row(self, row: int, line: int, reason: str) -> "Entry":
         """The entry with one more bad row; reasons are kept for the first `MAX_ROW_ERRORS`."""
@@ -68,7 +73,8 @@ class ObjectInfo(NamedTuple):
 
     `version` changes whenever the content does (GCS generation, S3 ETag, Azure MD5 + size, a folder's mtime_ns +
     size). `modified` is seconds since the epoch. `problem` is set for what is listed but can never be read or stored
-    (a file name that is no text): the reason, for people; key is then a printable stand-in.
+    (a file name that is no text): the reason, for people; key is then a printable stand-in. `content_type` is what the
+    store says of it where it lists objects, "" where it says nothing.
     """
 
     key: str
@@ -76,6 +82,7 @@ class ObjectInfo(NamedTuple):
     version: str
     modified: float
     problem: str = ""
+    content_type: str = ""
 
 
 Ledger = dict[str, Entry]
@@ -110,7 +117,15 @@ def _encode(ledger: Ledger, row_errors_left: int) -> bytes:
             if e.applied or e.tombs:
                 row += [APPLIED.index(e.applied), e.tombs]
         rows.append(row)
-    return zlib.compress(orjson.dumps({"texts": list(texts), "entries": rows}), 1)
+    document: dict[str, object] = {"texts": list(texts), "entries": rows}
+    if any(e.content_type or e.width is not None for e in ledger.values()):
+        # Beside the entries, which stay as short as they are where there is nothing of the kind.
+        types: dict[str, int] = {"": 0}
+        document["records"] = [
+            [types.setdefault(e.content_type, len(types)), e.width, e.height] for e in ledger.values()
+        ]
+        document["types"] = list(types)
+    return zlib.compress(orjson.dumps(document), 1)
 
 
 def decode(blob: bytes) -> Ledger:
@@ -139,6 +154,10 @@ def decode(blob: bytes) -> Ledger:
                 tombs=tombs,
             )
         ledger[key] = entry
+    if "records" in document:
+        types = document["types"]
+        for entry, (type_, width, height) in zip(list(ledger.values()), document["records"], strict=True):
+            ledger[entry.key] = entry._replace(content_type=types[type_], width=width, height=height)
     return ledger
 
 

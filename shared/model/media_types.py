@@ -3,6 +3,8 @@
 from mimetypes import MimeTypes
 from posixpath import splitext
 
+MAX_TYPE = 100
+"""Characters of a type that is kept."""
 OCTETS = "application/octet-stream"
 _UNTOLD = frozenset({"", OCTETS, "binary/octet-stream", "application/x-www-form-urlencoded"})
 """Types that stores and upload tools give to what nobody told them the type of."""
@@ -37,6 +39,12 @@ def guessed(key: str) -> str:
 def displayed(key: str, stored: str) -> str:
     """The type to answer with: what the store says, unless it says nothing."""
     return stored if stored.partition(";")[0].strip().lower() not in _UNTOLD else guessed(key) or OCTETS
+
+
+def of_record(key: str, listed: str) -> str:
+    """What the ledger keeps of a listed type: "" where it is no other than the key's name tells, or none at all."""
+    plain = listed.partition(";")[0].strip().lower()
+    return plain if displayed(key, plain) == plain != displayed(key, "") and len(plain) <= MAX_TYPE else ""
 
 
 def signed(key: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from shared.model.fields import Direction, Field
+from shared.model.fields import DIRECTIONS, Direction, Field
 from shared.model.order import by_utf8
 
 Store = Literal["s3", "gcs", "azure", "redis", "localfiles"]
@@ -40,6 +40,8 @@ class Provider:
     """Whether "/" makes folders. If not, the prefix is literal, and all that starts with it is taken."""
     blobs: bool = True
     """Whether objects have an address that a task can hold. If not, they are always files of tasks."""
+    directions: tuple[Direction, ...] = DIRECTIONS
+    """What its storages can be. Records are of objects that have an address and a version."""
     identity: Callable[[Mapping[str, str]], str] | None = None
     """What of the secrets says which bucket this is, beside `location`."""
 
@@ -50,7 +52,7 @@ class Provider:
 
     def fields_of(self, direction: Direction) -> tuple[Field, ...]:
         """The fields that a storage of this direction has."""
-        return tuple(field for field in self.fields if field.only in {None, direction})
+        return tuple(field for field in self.fields if direction in field.only)
 
     def lacking(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Names of what settings and secrets, taken together, still need before the bucket can be opened."""

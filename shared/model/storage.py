@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import re2
-
 from shared.errors import InvalidInputError
 from shared.model import targets
 from shared.model.checks import CHECKS
 from shared.model.fields import Direction, Field
+from shared.model.filters import compile_filter, compile_glob
 from shared.model.policies import Policies
 from shared.model.provider import Provider, Store
 from shared.model.providers import PROVIDERS
@@ -38,6 +37,7 @@ class Storage:
     type: str
     direction: Direction = "import"
     project: int
+    """0: the organisation's, as datasets are."""
     created_at: float
     config: Mapping[str, Any]
     secrets: bytes
@@ -69,11 +69,15 @@ class Storage:
 
     @property
     def shape(self) -> str:
-        """Fingerprint of what is taken from the bucket or written to it, and how."""
+        """Fingerprint of what is taken from the bucket or written to it, and how; as ever where nothing is new."""
         if self.direction == "export":
             written = ("export_format", "key_template", "can_delete_objects", "manifest")
             return _fingerprint(self.prefix, *(self.config.get(name) or None for name in written))
-        taken = (self.config.get(name) or None for name in ("regex_filter", "recursive_scan"))
+        taken = [self.config.get(name) or None for name in ("regex_filter", "recursive_scan")]
+        if glob := self.config.get("glob_filter"):
+            taken.append(("glob", glob))
+        if self.direction == "dataset":
+            return _fingerprint(self.prefix, *taken, self.has_image_sizes)
         return _fingerprint(self.prefix, *taken, self.blob_mode, self.has_sidecars, PARSER_VERSION)
 
     @property
@@ -110,6 +114,11 @@ class Storage:
     def has_sidecars(self) -> bool:
         """Whether files beside objects say more of their tasks."""
         return self.blob_mode and self.config.get("sidecar") == "json"
+
+    @property
+    def has_image_sizes(self) -> bool:
+        """Whether the first bytes of images are read for their sizes."""
+        return bool(self.config.get("image_sizes"))
 
 
 def bucket_id(store: Store, bucket: str) -> str:
@@ -164,6 +173,8 @@ class Scope:
         config, basename, folders = storage.config, storage.provider.basename_filter, storage.provider.folders
         prefix, recursive = storage.prefix, bool(config.get("recursive_scan")) or not folders
         pattern = compile_filter(config["regex_filter"]) if config.get("regex_filter") else None
+        glob = compile_glob(config["glob_filter"]) if config.get("glob_filter") else None
+        below = below_prefix(prefix)
         sidecars = storage.has_sidecars
 
         def wants(key: str) -> bool:
@@ -171,9 +182,16 @@ class Scope:
                 return False
             if (not recursive and "/" in key[len(prefix) :]) or (sidecars and is_sidecar(key)):
                 return False
+            if glob is not None and not glob(key[below:]):
+                return False
             return pattern is None or bool(pattern(key.rpartition("/")[2] if basename else key))
 
         return cls(prefix, recursive, wants, sidecars)
+
+
+def below_prefix(prefix: str) -> int:
+    """Where the part of a key begins that globs look at: in the folder of the prefix, so that names stay whole."""
+    return prefix.rfind("/") + 1
 
 
 def listing_prefix(prefix: str | None) -> str:
@@ -181,25 +199,6 @@ def listing_prefix(prefix: str | None) -> str:
     if not prefix or not prefix.strip("/"):
         return ""
     return prefix[:-1] if prefix.endswith("*") else prefix.rstrip("/") + "/"
-
-
-def compile_filter(pattern: str) -> Callable[[str], object]:
-    """A function that matches a key from its start. Raises `InvalidInputError` for what RE2 does not take."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 8 << 20
-    try:
-        compiled = re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0] if error.args else error
-        reason = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise InvalidInputError.of(
-            "regex_filter",
-            f"Not a valid RE2 pattern: {reason}. Look-around and back-references are not supported; "
-            "to match everything leave it empty.",
-        ) from None
-    match: Callable[[str], object] = compiled.match
-    return match
 
 
 def clean(
@@ -255,11 +254,12 @@ def check_together(storage: Storage) -> None:
 
 
 def _check(known: Sequence[Field], values: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
-    if values.get("regex_filter"):
-        try:
-            compile_filter(values["regex_filter"])
-        except InvalidInputError as error:
-            problems.update(error.fields)
+    for name, compiled in (("regex_filter", compile_filter), ("glob_filter", compile_glob)):
+        if values.get(name):
+            try:
+                compiled(values[name])
+            except InvalidInputError as error:
+                problems.update(error.fields)
     for field in known:
         if field.check and (text := values.get(field.name)) and (problem := CHECKS[field.check](text)):
             problems[field.name] = [problem]

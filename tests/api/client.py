@@ -18,6 +18,16 @@ CONFIG = """<View><Image name="img" value="$image"/><Choices name="ch" toName="i
 <Choice value="cat"/><Choice value="dog" alias="d"/></Choices></View>"""
 
 
+def base(kind: str, direction: str) -> str:
+    """Where the storages of a type and direction are; of no type, those of all."""
+    return "/".join(filter(None, ["/api/storages", {"import": ""}.get(direction, direction), kind]))
+
+
+def of_project(direction: str, project: int) -> dict[str, int]:
+    """What the body and the list of a storage say of its project: datasets are of none."""
+    return {} if direction == "dataset" else {"project": project}
+
+
 def words(text: str) -> list[str]:
     return text.split()
 

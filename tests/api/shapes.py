@@ -134,14 +134,14 @@ SHAPES = {
 }
 EXPORT_ONLY = frozenset({"export_format", "key_template", "manifest", "aws_sse", "google_kms_key_name"})
 ANY = frozenset({"sync_interval"})
-IMPORT_ONLY = ANY | {"sidecar", "on_changed", "on_deleted"}
+IMPORT_ONLY = ANY | {"glob_filter", "sidecar", "on_changed", "on_deleted"}
 OWN: Mapping[str, frozenset[str]] = {
     "S3_IMPORT": IMPORT_ONLY | {"s3_public_endpoint", "auto_sync"},
     "AZURE_IMPORT": IMPORT_ONLY | {"azure_endpoint", "auto_sync"},
     "GCS_IMPORT": IMPORT_ONLY | {"auto_sync"},
     "AZURE_EXPORT": EXPORT_ONLY | ANY | {"azure_endpoint"},
     "LOCALFILES_IMPORT": IMPORT_ONLY,
-    "REDIS_IMPORT": ANY,
+    "REDIS_IMPORT": ANY | {"glob_filter"},
     **dict.fromkeys(["S3_EXPORT", "GCS_EXPORT", "REDIS_EXPORT", "LOCALFILES_EXPORT"], EXPORT_ONLY | ANY),
     "IMPORT": frozenset({"import", "task_ids"}),
     "WHOAMI": frozenset({"role", "projects"}),

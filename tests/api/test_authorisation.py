@@ -20,7 +20,7 @@ from shared.model.providers import PROVIDERS
 from shared.ports import Query
 from shared.records.collection import Collection
 from shared.services.accounts import jwts
-from tests.api.client import Api
+from tests.api.client import Api, base
 from tests.api.world import BUCKET, CANARY, RECEIVER, World, make
 
 REFUSED = "object does not exist|not known|not one of the available choices"
@@ -76,9 +76,15 @@ def refresh(world: World) -> str:
     return world.refresh
 
 
-BASES = [f"/api/storages{'' if direction == 'import' else '/export'}" for direction in DIRECTIONS]
+BASES = [base("", direction) for direction in ("import", "export")]
+KINDS = {
+    base("", direction): [it.type for it in PROVIDERS.values() if direction in it.directions]
+    for direction in DIRECTIONS
+}
+DATASETS = base("", "dataset")
 # A field that is refused comes before a look into the bucket, which is not there.
 STORAGE = Call("invalid", body=lambda world: {"project": world.project, "regex_filter": "("}, status=frozenset({400}))
+ADMINS_STORAGE = Call("admin", body=lambda _: {"regex_filter": "("}, status=frozenset({400}))
 CALLS: dict[str, Call | list[Call]] = {
     "GET /api/projects": Call("own"),
     "POST /api/projects": of("admin", title="Another"),
@@ -111,6 +117,26 @@ CALLS: dict[str, Call | list[Call]] = {
         ]
     },
     **{f"POST /api/storages/{kind}/files": STORAGE for kind in PROVIDERS},
+    # Of datasets nobody but admins sees anything.
+    f"GET {DATASETS}": Call("admin"),
+    f"GET {DATASETS}/types": Call("own"),
+    **{
+        f"{method} {DATASETS}/{kind}{path}": call
+        for kind in KINDS[DATASETS]
+        for method, path, call in [
+            ("GET", "", Call("admin")),
+            ("GET", "/form", Call("own")),
+            *(("POST", path, ADMINS_STORAGE) for path in ("", "/validate", "/files")),
+            *((method, "/{id}", Call("admin")) for method in ("GET", "DELETE")),
+            ("PATCH", "/{id}", of("admin", title="Renamed")),
+            ("PUT", "/{id}", ADMINS_STORAGE),
+            ("POST", "/{id}/sync", Call("admin")),
+            # Most of the world's datasets have no bucket yet, which is told to those who may ask.
+            ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
+            ("GET", "/{id}/records/count", Call("admin")),
+            ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({200, 400}))),
+        ]
+    },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.
     **{f"GET /api/storages/export/{kind}/{{id}}/verify": Call(status=frozenset({200, 400})) for kind in PROVIDERS},
     "GET /api/webhooks": [Call("own"), asked("invalid", project=PROJECT), asked("own", project="isnull")],
@@ -160,7 +186,7 @@ CALLS: dict[str, Call | list[Call]] = {
 
 NOBODYS = {
     f"{method} {base}/{path}"
-    for base in BASES
+    for base in KINDS
     for path in ("{type}", "{type}/{rest:path}")
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 }

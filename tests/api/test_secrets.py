@@ -50,12 +50,15 @@ class Listener:
         return answer.status_code
 
 
+DATASETS = ("dataset/s3", "dataset/s3/validate", "dataset/s3/files")
+
+
 def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Settings):
     ask = Listener(api)
     project = api.project()
     body = {"project": project, "bucket": "pictures", "prefix": "img", "s3_endpoint": s3.endpoint, **CANARIES}
     key = {"Idempotency-Key": CANARIES["aws_session_token"]}
-    for path in ("s3/", "s3/validate", "s3/files", "export/s3/validate", "export/s3", "export/s3"):
+    for path in ("s3/", "s3/validate", "s3/files", "export/s3/validate", "export/s3", "export/s3", *DATASETS):
         assert ask("POST", f"/api/storages/{path}", json=body, headers=key) in (200, 201)
     goal = api.get(f"/api/storages/export/s3?project={project}")[0]["id"]
     storage = api.get(f"/api/storages/s3?project={project}")[0]["id"]
@@ -85,6 +88,9 @@ def test_canaries(api: Api, s3: S3Server, log_lines: io.StringIO, settings: Sett
     ask("GET", f"/api/storages/export?project={project}")
     ask("GET", f"/api/storages/export/s3/{goal}")
     ask("GET", "/api/storages/export/s3/form")
+    dataset = api.get("/api/storages/dataset/s3")[0]["id"]
+    for path in ("", "/s3", f"/s3/{dataset}", f"/s3/{dataset}/records", "/s3/form"):
+        ask("GET", f"/api/storages/dataset{path}")
     ask("PUT", one, json=body)
     ask("POST", f"{one}/sync")
     s3.access("SOMEBODYELSE")

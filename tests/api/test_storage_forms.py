@@ -2,19 +2,18 @@
 
 import pytest
 
-from shared.model.fields import DIRECTIONS
 from shared.model.providers import PROVIDERS
-from tests.api.client import Api
+from tests.api.client import Api, base
 
 KINDS = {"text": "text", "flag": "toggle", "integer": "number", "choice": "select"}
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("kind", PROVIDERS)
+@pytest.mark.parametrize(
+    ("kind", "direction"), [(one.type, direction) for one in PROVIDERS.values() for direction in one.directions]
+)
 def test_a_form_has_the_settings_that_have_an_effect(api: Api, kind: str, direction: str):
-    base = "/api/storages" if direction == "import" else "/api/storages/export"
-    rows = api.get(f"{base}/{kind}/form")
-    assert rows == api.get(f"{base}/{kind}/form/")
+    rows = api.get(f"{base(kind, direction)}/form")
+    assert rows == api.get(f"{base(kind, direction)}/form/")
     assert all(list(row) == ["columnCount", "fields"] and row["columnCount"] in {1, 2, 3} for row in rows)
     shown = {field["name"]: field for row in rows for field in row["fields"]}
     assert sum(len(row["fields"]) for row in rows) == len(shown)
@@ -33,13 +32,16 @@ def test_a_form_has_the_settings_that_have_an_effect(api: Api, kind: str, direct
 
 def test_what_the_directions_ask_for(api: Api):
     """Told apart by their meaning: a target asks for no filter, an import not for what is deleted."""
-    forms = [api.get(f"/api/storages{base}/s3/form") for base in ("", "/export")]
-    imports, exports = ({field["name"]: field for row in rows for field in row["fields"]} for rows in forms)
+    forms = [api.get(f"{base('s3', direction)}/form") for direction in ("import", "export", "dataset")]
+    imports, exports, datasets = ({field["name"]: field for row in rows for field in row["fields"]} for rows in forms)
     only = {"regex_filter", "use_blob_urls", "presign", "presign_ttl", "recursive_scan", "s3_public_endpoint"}
-    only |= {"sidecar", "on_changed", "on_deleted", "auto_sync"}
+    only |= {"glob_filter", "sidecar", "on_changed", "on_deleted", "auto_sync"}
     assert imports.keys() - exports.keys() == only
     extra = {"can_delete_objects", "export_format", "key_template", "manifest", "aws_sse", "aws_sse_kms_key_id"}
     assert exports.keys() - imports.keys() == extra
+    assert datasets.keys() - imports.keys() == {"image_sizes"}
+    of_tasks = {"use_blob_urls", "sidecar", "on_changed", "on_deleted", "presign", "presign_ttl", "s3_public_endpoint"}
+    assert imports.keys() - datasets.keys() == of_tasks
     assert [name for name, field in imports.items() if field["required"]] == ["bucket"]
     assert [option["value"] for option in imports["use_blob_urls"]["options"]] == [True, False]
     assert [option["value"] for option in exports["export_format"]["options"]] == ["annotation", "task"]

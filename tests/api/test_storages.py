@@ -14,11 +14,11 @@ from tests.api.client import Api, words
 S3_KEYS = words(
     "id type synchronizable presign last_sync last_sync_count last_sync_job status traceback meta title description "
     "created_at bucket prefix regex_filter use_blob_urls aws_sse_kms_key_id region_name s3_endpoint presign_ttl "
-    "recursive_scan project s3_public_endpoint sidecar on_changed on_deleted auto_sync sync_interval"
+    "recursive_scan project s3_public_endpoint glob_filter sidecar on_changed on_deleted auto_sync sync_interval"
 )
 LOCAL_KEYS = words(
     "id type synchronizable path regex_filter use_blob_urls last_sync last_sync_count last_sync_job status traceback "
-    "meta title description created_at recursive_scan project sidecar on_changed on_deleted sync_interval"
+    "meta title description created_at recursive_scan project glob_filter sidecar on_changed on_deleted sync_interval"
 )
 
 
@@ -48,6 +48,7 @@ def test_a_fresh_s3_storage(api: Api, s3: S3Server):
         "on_deleted": "keep",
         "sync_interval": 0,
         "regex_filter": None,
+        "glob_filter": None,
         "use_blob_urls": True,
         "aws_sse_kms_key_id": None,
         "region_name": "eu-west-1",

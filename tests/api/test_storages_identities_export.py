@@ -12,7 +12,7 @@ from infra.emulators.azurite import ACCOUNT, KEY
 from shared.model.fields import DIRECTIONS
 from shared.model.providers import PROVIDERS
 from shared.settings import Settings
-from tests.api.client import Api
+from tests.api.client import Api, base, of_project
 from tests.identities import (
     AS_APPLICATION,
     AS_MEMBER,
@@ -143,16 +143,16 @@ def test_nobody_is_let_in_and_kept_secrets_make_us_nobody_else(api: Api, kind: s
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_what_is_needed_is_asked_for(api: Api, kind: str, direction: str) -> None:
     """By the form, and by every way in as soon as there is a bucket; until then it may be missing."""
-    base = f"/api/storages/{kind}" if direction == "import" else f"/api/storages/export/{kind}"
-    provider = PROVIDERS[kind]
-    form = {field["name"]: field for row in api.get(f"{base}/form") for field in row["fields"]}
+    path, provider = base(kind, direction), PROVIDERS[kind]
+    form = {field["name"]: field for row in api.get(f"{path}/form") for field in row["fields"]}
     always = {field.name for field in provider.fields if field.needed}
     assert {name for name, field in form.items() if field["required"]} == always
     needed = set(provider.lacking({provider.bucket: "pictures", "auth_mode": "service_principal"}))
     assert needed
-    body = {"project": api.project(), provider.bucket: "pictures"}
-    for way in ("", "/validate", "/files")[: 3 if direction == "import" else 2]:
-        errors = api.post(f"{base}{way}", body, 400)["validation_errors"]
+    whose = of_project(direction, api.project())
+    body = {**whose, provider.bucket: "pictures"}
+    for way in ("", "/validate", "/files")[: 2 if direction == "export" else 3]:
+        errors = api.post(f"{path}{way}", body, 400)["validation_errors"]
         assert errors == {name: ["This field is required."] for name in needed}
-    made = api.post(base, {"project": body["project"]}, 201)
-    assert set(api.call("PATCH", f"{base}/{made['id']}", 400, json=body)["validation_errors"]) == needed
+    made = api.post(path, whose, 201)
+    assert set(api.call("PATCH", f"{path}/{made['id']}", 400, json=body)["validation_errors"]) == needed

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from shared.adapters.receivers import HttpReceivers
+from shared.model.dataset_record import record_id
 from shared.model.fields import DIRECTIONS, Direction
+from shared.model.ledger import Entry
 from shared.model.providers import PROVIDERS
 from shared.model.run import Gate
 from shared.model.user import User
@@ -12,7 +14,7 @@ from shared.records.storages import next_id
 from shared.services.accounts import issuing, users
 from shared.services.storages import connecting
 from shared.services.storages.registration import root_chunk
-from tests.api.client import Api
+from tests.api.client import Api, base
 
 RECEIVER = "http://127.0.0.1:9/CANARY"
 """Of a webhook, which is told of nothing: no test of worlds delivers."""
@@ -45,14 +47,19 @@ class World:
 
 
 def storage_of_type(api: Api, kind: str, direction: Direction, project: int, **more: str) -> int:
-    """A storage that nobody has connected to: its bucket is not there."""
+    """A storage that nobody has connected to: its bucket is not there. A dataset has a record all the same."""
     fields = {"project": project, "title": CANARY, "path": api.folder(files=1), "host": "127.0.0.1", "port": "1"}
     fields |= more
     ctx = api.ctx
     draft = connecting.new_draft(ctx, PROVIDERS[kind], fields, direction, user=users.first(ctx))
     number = next_id(ctx.documents, "storages")
     gate = Gate(
-        id=str(number), storage=number, project=project, map=ctx.new_id(), location=draft.location, shape=draft.shape
+        id=str(number),
+        storage=number,
+        project=draft.project,
+        map=ctx.new_id(),
+        location=draft.location,
+        shape=draft.shape,
     )
     chunk = root_chunk(ctx, gate)
     writes: list[Write] = [
@@ -60,8 +67,17 @@ def storage_of_type(api: Api, kind: str, direction: Direction, project: int, **m
         ctx.gates.create(number, gate),
         ctx.chunks.create(chunk.id, chunk),
     ]
+    if direction == "dataset":
+        writes.append(ctx.ledgers.write(chunk.id, {CANARY: Entry(CANARY, "1")}, exists=False, storage_map=gate.map))
     ctx.documents.commit(writes)
     return number
+
+
+def record_of(api: Api, number: int) -> int:
+    """The one record of a dataset."""
+    gate = api.ctx.gates.get(number)
+    assert gate is not None
+    return record_id(gate.value.map, CANARY)
 
 
 def make(api: Api, name: str) -> World:
@@ -78,11 +94,9 @@ def make(api: Api, name: str) -> World:
     prediction = api.post("/api/predictions/", {"task": task, "result": result, "model_version": CANARY}, 201)["id"]
     upload = api.post(f"/api/projects/{project}/import", [{"image": CANARY}], 201)["import"]
     storages = {
-        f"/api/storages{'' if direction == 'import' else '/export'}/{kind}/{{id}}": storage_of_type(
-            api, kind, direction, project
-        )
-        for direction in DIRECTIONS
-        for kind in PROVIDERS
+        f"{base(kind, direction)}/{{id}}": storage_of_type(api, kind, direction, project)
+        for kind, provider in PROVIDERS.items()
+        for direction in provider.directions
     }
     # Signs without asking anybody.
     keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
@@ -104,7 +118,12 @@ def make(api: Api, name: str) -> World:
             "/api/token/{id}": issued.about.jti,
             "/api/webhooks/{id}": webhook,
             **storages,
-            **dict.fromkeys(["/api/storages/{type}", "/api/storages/export/{type}"], "nonsense"),
-            **dict.fromkeys(["/api/storages/{type}/{rest:path}", "/api/storages/export/{type}/{rest:path}"], "1/sync"),
+            **{
+                f"{path}/records/{{record}}": record_of(api, number)
+                for path, number in storages.items()
+                if "/dataset/" in path
+            },
+            **{f"{base('', direction)}/{{type}}": "nonsense" for direction in DIRECTIONS},
+            **{f"{base('', direction)}/{{type}}/{{rest:path}}": "1/sync" for direction in DIRECTIONS},
         },
     )

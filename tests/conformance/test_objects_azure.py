@@ -193,7 +193,7 @@ def blob(name: str, kind: str = "BlockBlob", more: str = "", md5: str = "bWQ1") 
 def test_an_entry_is_read_whole() -> None:
     found = parse_page(page(blob("<Name>a%2Bb</Name>"), marker="m"))
     assert found.marker == "m"
-    assert found.objects == [("a%2Bb", 7, "md5:bWQ1:7", 1767323045.0, "")]
+    assert found.objects == [("a%2Bb", 7, "md5:bWQ1:7", 1767323045.0, "", "")]
     assert parse_page(page(blob("<Name Encoded='true'>a%01%EF%BF%BE</Name>"))).objects[0].key == "a\x01\ufffe"
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from shared.adapters.objects.memory import MemoryObjects
-from shared.model.fields import DIRECTIONS
+from shared.model.dataset_record import RecordFilter
 from shared.model.providers import PROVIDERS
 from shared.services.accounts import tokens, users
+from shared.services.datasets import records
 from shared.services.storages import editing, registration
 from shared.services.sync import runs
 from shared.settings import Settings
@@ -29,7 +30,10 @@ LABELS: dict[str, Change] = {
     "synchronizable": (True, False, NOTHING),
     "sync_interval": (0, 7, NOTHING),
 }
-REGEX: dict[str, Change] = {"regex_filter": (None, r".*a\.json", AGAIN)}
+REGEX: dict[str, Change] = {
+    "regex_filter": (None, r".*a\.json", AGAIN),
+    "glob_filter": (None, "img/*.json", AGAIN),
+}
 POLICIES: dict[str, Change] = {
     "on_changed": ("update_unannotated", "ignore", NOTHING),
     "on_deleted": ("delete_unannotated", "keep", NOTHING),
@@ -37,6 +41,7 @@ POLICIES: dict[str, Change] = {
 EVENTS: dict[str, Change] = {"auto_sync": (False, True, NOTHING)}
 FOLDERS: dict[str, Change] = {"recursive_scan": (True, False, AGAIN)}
 BLOBS: dict[str, Change] = {"use_blob_urls": (True, False, AGAIN), "sidecar": ("none", "json", AGAIN)}
+IMAGES: dict[str, Change] = {"image_sizes": (False, True, AGAIN)}
 PRESIGN: dict[str, Change] = {"presign": (True, False, NOTHING), "presign_ttl": (1, 9, NOTHING)}
 PREFIX: dict[str, Change] = {"prefix": (None, "img", AGAIN)}
 INERT: dict[str, Change] = {"regex_filter": (None, "x", NOTHING), "use_blob_urls": (False, True, NOTHING)}
@@ -49,6 +54,7 @@ TARGET: dict[str, Change] = {
 BUCKETS: dict[str, dict[str, Change]] = {
     "import": {**LABELS, **PREFIX, **REGEX, **BLOBS, **FOLDERS, **PRESIGN, **POLICIES, **EVENTS},
     "export": {**LABELS, **PREFIX, **INERT, **TARGET},
+    "dataset": {**LABELS, **PREFIX, **REGEX, **FOLDERS, **IMAGES, **EVENTS},
 }
 KEY = "projects/p/locations/l/keyRings/r/cryptoKeys/"
 ROLE = "arn:aws:iam::123456789012:role/"
@@ -61,10 +67,10 @@ S3: dict[str, Change] = {
     "aws_secret_access_key": ("a", "b", NOTHING),
     "aws_session_token": ("a", "b", NOTHING),
     "region_name": ("eu-west-1", "eu-west-2", NOTHING),
-    "aws_sse_kms_key_id": ("a", "b", NOTHING),
 }
-S3_IMPORT: dict[str, Change] = {"s3_public_endpoint": (None, "https://files.example.org", NOTHING)}
-S3_TARGET: dict[str, Change] = {"aws_sse": (False, True, NOTHING)}
+KMS: dict[str, Change] = {"aws_sse_kms_key_id": ("a", "b", NOTHING)}
+S3_IMPORT: dict[str, Change] = {**KMS, "s3_public_endpoint": (None, "https://files.example.org", NOTHING)}
+S3_TARGET: dict[str, Change] = {**KMS, "aws_sse": (False, True, NOTHING)}
 GCS: dict[str, Change] = {"bucket": ("first", "second", ANEW), "google_project_id": ("one", "two", NOTHING)}
 GCS_TARGET: dict[str, Change] = {"google_kms_key_name": (KEY + "a", KEY + "b", NOTHING)}
 AZURE: dict[str, Change] = {
@@ -103,26 +109,27 @@ KEYS: dict[str, Change] = {
 }
 
 
-def both(
+def every(
     place: dict[str, Change], target: dict[str, Change] | None = None, source: dict[str, Change] | None = None
 ) -> dict[str, dict[str, Change]]:
     return {
         "import": BUCKETS["import"] | place | (source or {}),
         "export": BUCKETS["export"] | place | (target or {}),
+        "dataset": BUCKETS["dataset"] | place,
     }
 
 
 TABLE: dict[str, dict[str, dict[str, Change]]] = {
-    "s3": both(S3, S3_TARGET, S3_IMPORT),
-    "s3s": both(S3 | ROLES, S3_TARGET, S3_IMPORT),
-    "gcs": both(GCS | {"google_application_credentials": ("{}", '{"a": 1}', NOTHING)}, GCS_TARGET),
-    "gcswif": both(GCS | POOL, GCS_TARGET),
-    "gcs_sa": both(
+    "s3": every(S3, S3_TARGET, S3_IMPORT),
+    "s3s": every(S3 | ROLES, S3_TARGET, S3_IMPORT),
+    "gcs": every(GCS | {"google_application_credentials": ("{}", '{"a": 1}', NOTHING)}, GCS_TARGET),
+    "gcswif": every(GCS | POOL, GCS_TARGET),
+    "gcs_sa": every(
         GCS | {"target_service_account_email": ("a@p.iam.gserviceaccount.com", "b@p.iam.gserviceaccount.com", NOTHING)},
         GCS_TARGET,
     ),
-    "azure": both(AZURE | KEYS),
-    "azure_spi": both(AZURE | {"account_name": ("accountone", "accounttwo", ANEW)} | APPLICATION),
+    "azure": every(AZURE | KEYS),
+    "azure_spi": every(AZURE | {"account_name": ("accountone", "accounttwo", ANEW)} | APPLICATION),
     "redis": {
         "import": {**LABELS, **REGEX, **SERVER, "use_blob_urls": (False, True, NOTHING)},
         "export": {**LABELS, **INERT, **SERVER, **TARGET},
@@ -130,6 +137,7 @@ TABLE: dict[str, dict[str, dict[str, Change]]] = {
     "localfiles": {
         "import": {**LABELS, **REGEX, **BLOBS, **FOLDERS, **POLICIES, "path": ("/one", "/two", ANEW)},
         "export": {**LABELS, **INERT, **TARGET, "path": ("/one", "/two", ANEW)},
+        "dataset": {**LABELS, **REGEX, **FOLDERS, **IMAGES, "path": ("/one", "/two", ANEW)},
     },
 }
 """Before, after, and what comes of the change."""
@@ -146,11 +154,13 @@ ALIKE = [
 ]
 """Written differently, and the same."""
 INSIDE = {"sidecar": 0, "prefix": 2, "path": 2, "regex_filter": 1, "recursive_scan": 1, "use_blob_urls": 4}
+INSIDE |= {"glob_filter": 2, "image_sizes": 4}
 """How many of the four objects the changed settings want."""
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("kind", PROVIDERS)
+@pytest.mark.parametrize(
+    ("kind", "direction"), [(one.type, direction) for one in PROVIDERS.values() for direction in one.directions]
+)
 def test_the_table_knows_every_setting(kind: str, direction: str):
     assert set(TABLE[kind][direction]) == {field.name for field in PROVIDERS[kind].fields_of(direction)}  # type: ignore[arg-type]
 
@@ -197,6 +207,11 @@ class Desk:
         found, _ = self.ctx.tasks.page(self.project, after=None, limit=100)
         return sorted((task.data["key"], task.ref.id) for task in found)
 
+    def records(self) -> dict[str, Any]:
+        storage = self.ctx.storages.get(self.id).value
+        found = records.page(self.ctx, storage, RecordFilter(), after="", size=100)
+        return {entry.key: entry for entry in found.entries}
+
 
 @pytest.mark.parametrize(("kind", "direction", "field"), CASES)
 def test_a_change_in_the_middle_of_a_sync(kind: str, direction: str, field: str):
@@ -240,6 +255,31 @@ def test_what_becomes_of_tasks(kind: str, field: str):
     assert (again.status, again.last_sync_count, again.meta["objects_imported"]) == ("completed", 0, 4)
     assert desk.tasks() == tasks
     assert not any(task.data.get("mark") for task in desk.ctx.tasks.page(desk.project, after=None, limit=100)[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, direction, field in CASES if direction == "dataset"]
+)
+def test_what_becomes_of_records(kind: str, field: str):
+    """They are what the settings make of the bucket, and nothing else: what is out of scope is none, and comes back."""
+    former, after, effect = TABLE[kind]["dataset"][field]
+    desk = Desk(kind, "dataset")
+    desk.sync()
+    before = desk.records()
+    assert len(before) == 4
+
+    desk.edit(field, after)
+    done = desk.sync()
+
+    inside = INSIDE[field] if effect == AGAIN else 4
+    assert (done.status, done.meta["objects_imported"], done.meta["objects_gone"]) == ("completed", inside, 0)
+    assert done.last_sync_count == (4 if effect == ANEW else 0)
+    assert desk.records() == {key: entry for key, entry in before.items() if key in desk.records()}
+    assert len(desk.records()) == inside
+    desk.edit(field, former)
+    again = desk.sync()
+    assert (again.status, again.last_sync_count) == ("completed", 4 if effect == ANEW else 4 - inside)
+    assert desk.records() == before
 
 
 @pytest.mark.parametrize(("kind", "field", "former", "after"), ALIKE)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from shared.adapters.objects.memory import MemoryObjects
+from shared.model.fields import Direction
 from shared.settings import Settings
 from tests.simulation.world import Actor, World
 
@@ -48,6 +49,7 @@ class Simulation:
 
     config: Mapping[str, Any] = MappingProxyType({})
     """Settings of the storage."""
+    direction: Direction = "import"
 
     def __init__(
         self, scenario: Scenario, schedule: Schedule, *, prepare: Callable[[World], None] | None = None
@@ -58,7 +60,7 @@ class Simulation:
         settings = Settings(
             max_lanes=scenario.lanes, chunk_target=1, slice_seconds=scenario.slice_seconds, batch_writes=7
         )
-        self.world = World(objects, settings, config=self.config)
+        self.world = World(objects, settings, config=self.config, direction=self.direction)
         self.scenario = scenario
         self._take(schedule)
         if prepare:

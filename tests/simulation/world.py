@@ -16,7 +16,9 @@ from greenlet import greenlet
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.memory import MemoryObjects
 from shared.adapters.receivers import HttpReceivers
+from shared.model import ledger as ledgers
 from shared.model.chunk import Chunk
+from shared.model.fields import Direction
 from shared.model.order import by_utf8
 from shared.model.project import Project
 from shared.model.run import Ending, Gate, Permit
@@ -84,6 +86,7 @@ class World:
     needed: frozenset[str] = frozenset()
     events: bool = False
     blob_mode: bool = True
+    direction: Direction = "import"
     config: Mapping[str, Any] = field(default_factory=dict)
     """More settings of the storage."""
     errors: bool = False
@@ -108,11 +111,17 @@ class World:
         )
         self._register()
 
+    @property
+    def project(self) -> int:
+        """The storage's."""
+        return 0 if self.direction == "dataset" else PROJECT
+
     def _register(self) -> None:
         storage = Storage(
             id=STORAGE,
             type="s3",
-            project=PROJECT,
+            direction=self.direction,
+            project=self.project,
             created_at=self.now,
             config={"bucket": "b", "use_blob_urls": self.blob_mode, "recursive_scan": True, **self.config},
             secrets=b"",
@@ -122,7 +131,7 @@ class World:
         gate = Gate(
             id=str(STORAGE),
             storage=STORAGE,
-            project=PROJECT,
+            project=self.project,
             map="map1",
             location=storage.location,
             shape=storage.shape,
@@ -225,6 +234,10 @@ class World:
         return stored.value
 
     def task_keys(self) -> list[str]:
+        """Keys of the objects that a sync took: of their tasks, or their records."""
+        if self.direction == "dataset":
+            blobs = self.documents.query(Query(collection="ledgers", limit=1000))
+            return sorted(key for document in blobs for key in ledgers.decode(document.data["blob"]))
         query = Query(collection="tasks", limit=1000)
         return sorted(document.data["key"] for document in self.documents.query(query))
 

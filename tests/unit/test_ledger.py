@@ -1,5 +1,8 @@
 """Ledgers: what goes in comes out, splits lose nothing, and a listing is read for what it means."""
 
+import zlib
+
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +28,13 @@ ENTRIES = st.builds(
     row_errors=st.just(()),
     applied=st.sampled_from(APPLIED),
     tombs=st.integers(0, 10**6),
+    content_type=st.just("") | TEXT,
+    width=st.none(),
+    height=st.none(),
+)
+SIZES = st.none() | st.tuples(st.integers(0, 10**9), st.integers(0, 10**9))
+ENTRIES = st.builds(
+    lambda entry, size: entry._replace(width=size[0], height=size[1]) if size else entry, ENTRIES, SIZES
 )
 
 
@@ -47,6 +57,16 @@ def test_a_ledger_comes_back(entries):
     ledger = {entry.key: entry if entry.rows else entry._replace(offset=0) for entry in entries}
 
     assert ledger == ledgers.decode(ledgers.encode(ledger))
+
+
+def test_what_records_add_costs_import_storages_nothing():
+    """The blob of a ledger without types and sizes is what it was before there were any, and such a blob is read."""
+    former = zlib.compress(orjson.dumps({"texts": [], "entries": [["a", "1", 5, 2.5, 0, 1]]}), 1)
+    ledger = {"a": Entry("a", "1", 5, 2.5, tasks=1)}
+
+    assert ledgers.encode(ledger) == former
+    assert ledgers.decode(former) == ledger
+    assert ledgers.encode({"a": ledger["a"]._replace(width=0, height=0)}) != former
 
 
 @given(st.lists(ENTRIES, max_size=20), TEXT)

@@ -31,7 +31,8 @@ def described(key: str, headers: Mapping[str, str], size: int) -> ObjectInfo:
     """An object by the headers of its answer."""
     try:
         modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
-        return ObjectInfo(key, size, version_in(headers, size), modified)
+        kind = headers.get("content-type", "")
+        return ObjectInfo(key, size, version_in(headers, size), modified, content_type=kind)
     except (KeyError, ValueError) as caught:
         raise StoreError("The store's answer is not what Azure says", detail=str(caught)) from None
 
@@ -69,7 +70,8 @@ def parse_page(body: bytes) -> Page:
             if time not in times:
                 times[time] = parsedate_to_datetime(time).timestamp()
             version = version_of(told["BlobType"], told.get("Content-MD5", ""), size, told["Etag"])
-            objects.append(ObjectInfo(key, size, version, times[time]))
+            kind = told.get("Content-Type", "")
+            objects.append(ObjectInfo(key, size, version, times[time], content_type=kind))
     except (KeyError, ValueError) as caught:
         raise StoreError("The store's listing lacks what Azure says of a blob", detail=str(caught)) from None
     return Page(objects, root.findtext("NextMarker") or "")

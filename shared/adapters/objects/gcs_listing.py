@@ -8,8 +8,8 @@ import orjson
 from shared.errors import StoreError, StoreUnavailableError
 from shared.ports import ObjectInfo, Stat
 
-FIELDS = "name,size,generation,updated"
-ALL_FIELDS = f"{FIELDS},contentType,contentEncoding,metadata"
+FIELDS = "name,size,generation,updated,contentType"
+ALL_FIELDS = f"{FIELDS},contentEncoding,metadata"
 
 
 class Page(NamedTuple):
@@ -29,6 +29,7 @@ def parse_page(body: bytes) -> Page:
                 int(item["size"]),
                 item["generation"],
                 datetime.fromisoformat(item["updated"]).timestamp(),
+                content_type=item.get("contentType", ""),
             )
             for item in answer.get("items", ())
         ]
@@ -42,9 +43,10 @@ def parse_object(body: bytes) -> Stat:
     item = _loaded(body)
     try:
         modified = datetime.fromisoformat(item["updated"]).timestamp()
-        info = ObjectInfo(item["name"], int(item["size"]), item["generation"], modified)
+        kind = item.get("contentType", "")
+        info = ObjectInfo(item["name"], int(item["size"]), item["generation"], modified, content_type=kind)
         metadata = {name.lower(): str(value) for name, value in item.get("metadata", {}).items()}
-        return Stat(info, item.get("contentType", ""), metadata, item.get("contentEncoding", ""))
+        return Stat(info, kind, metadata, item.get("contentEncoding", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as caught:
         raise _strange(caught) from None
 

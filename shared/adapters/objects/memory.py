@@ -137,4 +137,4 @@ class MemoryObjects(Unsigned):
 
 
 def _info(key: bytes, stored: _Stored) -> ObjectInfo:
-    return ObjectInfo(key.decode(), len(stored.body), stored.version, stored.modified)
+    return ObjectInfo(key.decode(), len(stored.body), stored.version, stored.modified, content_type=stored.content_type)

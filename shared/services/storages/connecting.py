@@ -42,8 +42,9 @@ def new_draft(
     values: dict[str, Any] = {}
     project = 0
     try:
-        project = project_number(given)
-        project_of(ctx, project, user=user)
+        if direction != "dataset":
+            project = project_number(given)
+            project_of(ctx, project, user=user)
     except InvalidInputError as error:
         problems |= error.fields
     try:
@@ -78,7 +79,7 @@ def edited(
     together with it.
     """
     provider = before.provider
-    if "project" in given and project_number(given) != before.project:
+    if before.project and "project" in given and project_number(given) != before.project:
         raise InvalidInputError.of("project", "A storage can't move to another project: create one there instead.")
     values = clean(provider, given, partial=partial, direction=before.direction)
     new = {
@@ -113,7 +114,7 @@ def check(ctx: Context, draft: Storage) -> Storage:
         return draft
     try:
         store = ctx.open_store(draft)
-        if draft.direction == "import":
+        if draft.direction != "export":
             store.check(draft.prefix, need_object=bool(draft.prefix) and draft.provider.folders)
             return draft
         store.check(draft.prefix)

@@ -35,13 +35,15 @@ RETRIES = 20
 MAX_TARGETS = 20
 """Per project: each adds a write to the commits that change annotations."""
 MAX_STORAGES = 150
-"""Per project: deleting it removes them all, with gates and active runs, in one commit of at most 500 writes."""
+"""Per project: deleting it removes them all, with gates and active runs, in one commit of at most 500 writes.
+The same of datasets, which have no project."""
 
 
-def provider_of(type: str) -> Provider:  # noqa: A002  the field's own name
-    """What is known of a storage type. Raises `NotFoundError`."""
-    if type not in PROVIDERS:
-        raise NotFoundError(f'There is no storage type "{type[:30]}"; there are {", ".join(PROVIDERS)}.')
+def provider_of(type: str, direction: Direction = "import") -> Provider:  # noqa: A002  the field's own name
+    """What is known of a storage type. Raises `NotFoundError`, also for one that has no such storages."""
+    known = [provider.type for provider in PROVIDERS.values() if direction in provider.directions]
+    if type not in known:
+        raise NotFoundError(f'There is no storage type "{type[:30]}"; there are {", ".join(known)}.')
     return PROVIDERS[type]
 
 
@@ -55,6 +57,8 @@ def create(
     once: Once | None = None,
 ) -> Storage:
     """Adds a storage to a project of the user, after a look into its bucket. A target starts a full sync.
+
+    A dataset is added to no project; the caller has made sure that the user is an admin.
 
     The same `once` again: nothing is added, and the storage it made is returned. Raises `InvalidInputError`.
     """
@@ -75,7 +79,7 @@ def create(
     for _ in range(RETRIES):
         if once and (made := once.made()) is not None:
             return _made_before(ctx, made, user)
-        project = connecting.project_of(ctx, storage.project, user=user)
+        project = connecting.project_of(ctx, storage.project, user=user) if storage.project else None
         _refuse_more(ctx, storage)
         try:
             ctx.documents.commit(
@@ -84,7 +88,7 @@ def create(
                     ctx.gates.create(storage.id, gate),
                     ctx.chunks.create(chunk.id, chunk),
                     # Orders this commit against others like it, and against the project's deletion.
-                    Update(project.ref, {"newest_storage": storage.id}, project.revision),
+                    *([Update(project.ref, {"newest_storage": storage.id}, project.revision)] if project else []),
                     *([once.note(storage.id)] if once else []),
                 ]
             )
@@ -98,8 +102,13 @@ def create(
 
 
 def _refuse_more(ctx: Context, storage: Storage) -> None:
-    """Raises `InvalidInputError` where the project has as many storages, or targets, as it can have."""
+    """Raises `InvalidInputError` where the project has as many storages, or targets, as it can have.
+
+    Of datasets there may be a few more, if several are made at once.
+    """
     if ctx.documents.count(ctx.storages.query(("project", "==", storage.project))) >= MAX_STORAGES:
+        if storage.direction == "dataset":
+            raise InvalidInputError.of(connecting.NON_FIELD, f"There can be {MAX_STORAGES} dataset storages.")
         raise InvalidInputError.of("project", f"A project can have {MAX_STORAGES} storages; this one has them all.")
     if storage.direction == "export" and len(of_project(ctx, storage.project, "export")) >= MAX_TARGETS:
         text = f"A project can have {MAX_TARGETS} export storages; this one has them all."
@@ -145,7 +154,10 @@ def get(ctx: Context, provider: Provider, number: int, direction: Direction = "i
 
 
 def of_project(ctx: Context, project: int, direction: Direction = "import") -> list[Storage]:
-    """All storages of a project and direction, by type and id, after their runs were looked after."""
+    """All storages of a project and direction, by type and id, after their runs were looked after.
+
+    Datasets are those of project 0.
+    """
     numbers = [it.value.id for it in ctx.storages.of_project(project) if it.value.direction == direction]
     for number in numbers:
         status.ensure_status(ctx, number)
@@ -164,7 +176,8 @@ def draft_of(
     number = given.get("id")
     if number in (None, ""):
         return connecting.new_draft(ctx, provider, given, direction, user=user)
-    connecting.project_of(ctx, connecting.project_number(given), user=user)
+    if direction != "dataset":
+        connecting.project_of(ctx, connecting.project_number(given), user=user)
     if isinstance(number, bool) or not re.fullmatch(r"[0-9]{1,18}", str(number)):
         raise InvalidInputError.of("id", "A valid integer is required.")
     before = find(ctx, provider, int(str(number)), direction, user=user)
@@ -245,7 +258,7 @@ def load(ctx: Context, provider: Provider, number: int, direction: Direction) ->
 
 def unknown(provider: Provider, number: int, direction: Direction) -> NotFoundError:
     """What is said of an id that no storage of this type and direction has."""
-    kind = "export storage" if direction == "export" else "storage"
+    kind = "storage" if direction == "import" else f"{direction} storage"
     return NotFoundError(f"No {provider.title} {kind} has the id {number}.")
 
 

@@ -29,7 +29,7 @@ def meta_time(moment: float) -> str:
 
 
 def synced(storage: Storage, counts: Counts, *, whole: bool = True) -> int:
-    """`last_sync_count`: tasks that an import made, or objects of a target that are as they should be.
+    """`last_sync_count`: tasks that an import made, new records of a dataset, objects of a target that are well.
 
     `whole`: all of a target was looked at; else what was written is all that is certain.
     """
@@ -56,27 +56,31 @@ def run_meta(run: Run, counts: Counts, direction: Direction = "import") -> dict[
         meta["objects_deleted"] = counts.gone
         meta["objects_failed"] = counts.failed
         return meta
-    meta["tasks_existed"] = counts.existed
-    meta["tasks_failed_validation"] = counts.bad_rows
-    meta["tasks_updated"] = counts.updated
+    if direction == "import":
+        meta["tasks_existed"] = counts.existed
+        meta["tasks_failed_validation"] = counts.bad_rows
+        meta["tasks_updated"] = counts.updated
+    else:
+        meta["records_updated"] = counts.updated
     meta["objects_listed"] = counts.listed
     meta["objects_imported"] = counts.imported
     meta["objects_excluded"] = counts.excluded
     meta["objects_failed"] = counts.failed
     meta["objects_gone"] = counts.gone
-    meta["tasks_deleted"] = counts.deleted
+    if direction == "import":
+        meta["tasks_deleted"] = counts.deleted
     return meta
 
 
-def event_meta(work: EventWork) -> dict[str, Any]:
+def event_meta(work: EventWork, direction: Direction = "import") -> dict[str, Any]:
     """What `meta` adds for a storage that honours notifications."""
     meta: dict[str, Any] = {}
     if work.last_event:
         meta["last_event"] = meta_time(work.last_event)
     if work.last_event_sync:
         meta["last_event_sync"] = meta_time(work.last_event_sync)
-    counts = {"events": work.events, "event_syncs": work.event_syncs, "event_tasks_created": work.event_tasks_created}
-    return meta | counts
+    created = "event_records_created" if direction == "dataset" else "event_tasks_created"
+    return meta | {"events": work.events, "event_syncs": work.event_syncs, created: work.event_tasks_created}
 
 
 def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
@@ -86,7 +90,9 @@ def storage_info(ctx: Context, storage: Storage) -> StorageInfo:
     """
     gate = ctx.gates.get(storage.id)
     # Beside the state of the sync, since work on notifications is none.
-    events = event_meta(event_notes.seen(ctx, gate.value)) if gate and storage.config.get("auto_sync") else {}
+    events: dict[str, Any] = {}
+    if gate and storage.config.get("auto_sync"):
+        events = event_meta(event_notes.seen(ctx, gate.value), storage.direction)
     run = ctx.runs.get(gate.value.run) if gate and gate.value.run else None
     if gate is None or run is None or not run.value.active:
         latest = ctx.storages.get(storage.id)

@@ -1,1 +1,1 @@
-"""Runs of a storage: started, woken, claimed chunk by chunk, judged and ended; of either direction."""
+"""Runs of a storage: started, woken, claimed chunk by chunk, judged and ended; of every direction."""

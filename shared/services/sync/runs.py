@@ -148,9 +148,12 @@ def failures(ctx: Context, gate: Gate, counts: Counts) -> str:
         line for chunk in ctx.chunks.failing(gate.map, gate.run_seq, MAX_TRACEBACK_LINES) for line in chunk.value.errors
     ][:MAX_TRACEBACK_LINES]
     total = counts.failed + counts.bad_rows
+    stored = ctx.storages.get(gate.storage)
     summary = f"{counts.failed} objects and {counts.bad_rows} rows could not be imported."
-    if _writes(ctx, gate.storage):
+    if stored is not None and stored.value.direction == "export":
         summary = f"{counts.failed} of {counts.listed} objects could not be written or deleted."
+    if stored is not None and stored.value.direction == "dataset":
+        summary = f"{counts.failed} objects can't be records."
     more = [f"... and {total - len(lines)} more"] if total > len(lines) else []
     return "\n".join([summary, *sorted(lines), *more])
 

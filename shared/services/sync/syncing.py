@@ -5,21 +5,26 @@ run). While any chunk is open, leased or not, the lane goes on. Nothing here ans
 is expected: faults of a bucket are kept on the chunk, and the lane works elsewhere or comes back later.
 """
 
+from collections.abc import Callable
+
 from shared.errors import ObjectNotFoundError, SluiceError, StoreError, StoreUnavailableError
 from shared.log import logger
-from shared.model.chunk import backoff, start_index
-from shared.model.ledger import diff, owed, split
+from shared.model.chunk import backoff
+from shared.model.fields import Direction
+from shared.model.ledger import diff, owed
 from shared.model.run import Permit, lane_id
 from shared.model.sidecars import Pairs, paired
 from shared.model.storage import Scope, Storage
-from shared.ports import Create, ObjectInfo, ObjectStore
+from shared.ports import ObjectInfo, ObjectStore
 from shared.services.context import Context
+from shared.services.datasets.indexing import IndexSync
 from shared.services.exports.full_sync import FullSync
 from shared.services.imports.importing import Importer
 from shared.services.imports.undeleting import undelete
 from shared.services.sync import hints, lanes, runs
 from shared.services.sync.claiming import Claimer
 from shared.services.sync.holding import ChunkLostError, Holding, ping
+from shared.services.sync.listing import list_range, refuse_deadly
 from shared.services.sync.walking import Pending, Walk
 
 
@@ -81,8 +86,7 @@ def sync_held(ctx: Context, holding: Holding, walk: Walk | None, deadline: float
                 return None
             if walk is None or holding.chunk.unsettled:
                 walk = Walk(ctx.open_store(storage.value), Scope.of(storage.value))
-            sync = FullSync if storage.value.direction == "export" else ChunkSync
-            sync(ctx, holding, storage.value, walk, deadline).run()
+            SYNCS[storage.value.direction](ctx, holding, storage.value, walk, deadline).run()
             return walk
         except ChunkLostError:
             logger.info("chunk lost", action="chunk.lost", chunk=holding.chunk.id, storage=holding.chunk.storage)
@@ -153,11 +157,7 @@ class ChunkSync:
 
     def run(self) -> None:
         """Syncs the chunk. Raises `ChunkLostError`, or the `StoreError` that stopped it."""
-        if self.holding.chunk.crashes > self.ctx.settings.max_chunk_crashes:
-            fault = self.holding.chunk.fault or "the worker died each time, without a word (out of memory?)"
-            raise StoreError(
-                f"A part of the bucket stopped its worker {self.holding.chunk.crashes - 1} times in a row: {fault}"
-            )
+        refuse_deadly(self.ctx, self.holding)
         gate, chunk = self.holding.gate.value, self.holding.chunk
         stored = self.ctx.runs.get(gate.run) if gate.run else None
         run = stored.value if stored else None
@@ -166,7 +166,7 @@ class ChunkSync:
         if run is not None and run.deletions and chunk.seen_seq == gate.run_seq and not chunk.unsettled:
             importer.settle(owed(self.holding.ledger, wants=wants, policies=policies))
             return
-        pending = self._list()
+        pending = list_range(self.ctx, self.holding, self.walk, self.deadline)
         if pending is None:
             return  # what was cut off so far stays cut off
         found, sidecars = self._paired(pending)
@@ -197,34 +197,10 @@ class ChunkSync:
 
         return paired(pending.wanted, elsewhere)
 
-    def _list(self) -> Pending | None:
-        """What lies in the chunk's range; cuts off full chunks while it does not fit. None: out of time."""
-        chunk = self.holding.chunk
-        pending = Pending(self.ctx.settings, self.walk.scope)
-        for page in self.walk.pages(chunk.after, chunk.until):
-            for info in page:
-                if (last := pending.add(info)) is not None:
-                    self._spin_off(last)
-            if self.ctx.out_of_time(self.deadline) and self.holding.chunk.after != chunk.after:
-                self.holding.commit(lease_until=0.0, crashes=0, tries=0)
-                return None
-        return pending
 
-    def _spin_off(self, last: str) -> None:
-        """Keep the tail: everything up to `last` becomes a chunk, as open and as unsettled as this one."""
-        chunk, sort_key = self.holding.chunk, self.store.sort_key
-        left, right = split(self.holding.ledger, sort_key(last), sort_key)
-        page = chunk.cut_off(self.ctx.new_id(), last)
-        writes: list[Create] = [self.ctx.chunks.create(page.id, page)]
-        if left:
-            blob = self.ctx.ledgers.write(page.id, left, exists=False, storage_map=page.map)
-            assert isinstance(blob, Create)  # noqa: S101
-            writes.append(blob)
-        self.holding.commit(
-            writes,
-            ledger=right if left else None,
-            after=last,
-            start=start_index(sort_key(last)),
-            crashes=0,
-            tries=0,
-        )
+SYNCS: dict[Direction, Callable[[Context, Holding, Storage, Walk, float], FullSync | ChunkSync | IndexSync]] = {
+    "import": ChunkSync,
+    "export": FullSync,
+    "dataset": IndexSync,
+}
+"""What the sync of a chunk is."""
