@@ -22,7 +22,7 @@ __all__ = ["azure_emulator", "redis_emulator"]
 
 INFO = ["last_sync", "last_sync_count", "last_sync_job", "status", "traceback", "meta"]
 ABOUT = ["title", "description", "created_at"]
-OWN = ["sidecar", "on_changed", "on_deleted", "auto_sync", "sync_interval"]
+OWN = ["glob_filter", "sidecar", "on_changed", "on_deleted", "auto_sync", "sync_interval"]
 GCS_KEYS = [
     *["id", "type", "synchronizable", "presign", "bucket", "prefix", "regex_filter", "use_blob_urls"],
     *["google_project_id", *INFO, *ABOUT, "presign_ttl", "recursive_scan", "project", *OWN],
@@ -33,7 +33,7 @@ AZURE_KEYS = [
 ]
 REDIS_KEYS = [
     *["id", "type", "synchronizable", "path", "host", "port", "regex_filter", "use_blob_urls"],
-    *[*INFO, *ABOUT, "db", "project", "sync_interval"],
+    *[*INFO, *ABOUT, "db", "project", "glob_filter", "sync_interval"],
 ]
 
 
