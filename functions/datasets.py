@@ -1,5 +1,7 @@
-"""What is read of dataset storages: their records."""
+"""What dataset storages have of their own: lists that are of no project, and records."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,16 +11,18 @@ from functions.access import admin, own_storage
 from functions.dependencies import Ctx
 from functions.errors import Json
 from functions.requests import PageSize, PathNumber, number, page_size
-from functions.schemas_storages import CountedOut, RecordOut, RecordsOut
-from functions.shapes import record_shape
+from functions.schemas_storages import CountedOut, RecordOut, RecordsOut, storages_out
+from functions.shapes import record_shape, storage_shape
 from shared.errors import StoreError
 from shared.model.dataset_record import RecordFilter, cursor, key_of, record_id
 from shared.model.ledger import Entry
 from shared.model.provider import Provider
+from shared.model.providers import PROVIDERS
 from shared.model.storage import Storage
 from shared.services.context import Context
 from shared.services.datasets import records
-from shared.services.storages import connecting
+from shared.services.storages import connecting, registration
+from shared.services.storages.views import storage_info
 
 Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 Least = Annotated[str | None, WithJsonSchema({"type": "integer", "minimum": 0})]
@@ -60,12 +64,34 @@ Asked = Annotated[dict[str, str | None], Depends(asked_for)]
 After = Annotated[Text, Query(description="`next` of the part before.")]
 
 
-def add_records(router: APIRouter, base: str, provider: Provider) -> None:
+GUARDED: dict[str, Any] = {"tags": ["Dataset storages"], "dependencies": [Depends(admin)]}
+
+
+def add_datasets(router: APIRouter, base: str) -> None:
+    """The routes below `base`, of all types that datasets have."""
+    providers = [provider for provider in PROVIDERS.values() if "dataset" in provider.directions]
+    _add_list(router, base, "all_dataset_storages", providers)
+    for provider in providers:
+        _add_list(router, f"{base}/{provider.type}", f"dataset_{provider.type}", [provider])
+        _add_records(router, f"{base}/{provider.type}", provider)
+
+
+def _add_list(router: APIRouter, path: str, name: str, providers: Sequence[Provider]) -> None:
+    """The list of all storages of these types."""
+    types = {provider.type for provider in providers}
+
+    @router.get(path, response_model=partial(storages_out, providers, "dataset"), name=f"list_{name}", **GUARDED)
+    def list_datasets(ctx: Ctx) -> Json:
+        """All dataset storages, of this type if the path names one."""
+        found = [storage for storage in registration.of_project(ctx, 0, "dataset") if storage.type in types]
+        return Json([storage_shape(storage, storage_info(ctx, storage)) for storage in found])
+
+
+def _add_records(router: APIRouter, base: str, provider: Provider) -> None:
     """The routes that read the records of a type's storages."""
     own, kind = own_storage(provider, "dataset"), provider.type
-    more: dict[str, Any] = {"tags": ["Dataset storages"], "dependencies": [Depends(admin)]}
 
-    @router.get(f"{base}/{{id}}/records", response_model=RecordsOut, name=f"list_records_{kind}", **more)
+    @router.get(f"{base}/{{id}}/records", response_model=RecordsOut, name=f"list_records_{kind}", **GUARDED)
     def list_records(
         ctx: Ctx,
         storage: Annotated[Storage, Depends(own)],
@@ -82,14 +108,14 @@ def add_records(router: APIRouter, base: str, provider: Provider) -> None:
         found = records.page(ctx, storage, wanted, after=key_of(after or ""), size=most)
         return Json({"records": shown(ctx, storage, found.entries), "next": next_of(found.after)})
 
-    @router.get(f"{base}/{{id}}/records/count", response_model=CountedOut, name=f"count_records_{kind}", **more)
+    @router.get(f"{base}/{{id}}/records/count", response_model=CountedOut, name=f"count_records_{kind}", **GUARDED)
     def count_records(ctx: Ctx, storage: Annotated[Storage, Depends(own)], asked: Asked, after: After = None) -> Json:
         """How many records all filters take."""
         wanted = RecordFilter.of(asked, storage_prefix=storage.prefix)
         found = records.count(ctx, storage, wanted, after=key_of(after or ""))
         return Json({"count": found.number, "next": next_of(found.after)})
 
-    @router.get(f"{base}/{{id}}/records/{{record}}", response_model=RecordOut, name=f"get_record_{kind}", **more)
+    @router.get(f"{base}/{{id}}/records/{{record}}", response_model=RecordOut, name=f"get_record_{kind}", **GUARDED)
     def get_record(
         ctx: Ctx,
         storage: Annotated[Storage, Depends(own)],

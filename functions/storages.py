@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.routing import Route as AnyRoute
 
 from functions.access import admin, own_storage, visible_project
-from functions.datasets import add_records
+from functions.datasets import add_datasets
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
 from functions.forms import form
@@ -68,16 +68,7 @@ def _add_common(direction: Direction) -> None:
     providers = [provider for provider in PROVIDERS.values() if direction in provider.directions]
     every = partial(storages_out, providers, direction)
 
-    if direction == "dataset":
-
-        @router.get(
-            base, response_model=every, name="list_all_dataset_storages", tags=tags, dependencies=GUARDS[direction]
-        )
-        def list_datasets(ctx: Ctx) -> Json:
-            """All dataset storages, of every type."""
-            return Json([shown(ctx, storage) for storage in registration.of_project(ctx, 0, direction)])
-
-    else:
+    if direction != "dataset":
 
         @router.get(base, response_model=every, name=f"list_all_{named}storages", tags=tags)
         def list_all(ctx: Ctx, user: Caller, project: Project = None) -> Json:
@@ -203,30 +194,16 @@ def _add_routes(provider: Provider, direction: Direction) -> None:
 
 def _add_list(provider: Provider, direction: Direction) -> None:
     """The list of a type's storages."""
-    base, name, tags = (
-        f"{BASES[direction]}/{provider.type}",
-        f"list_{NAMED[direction]}{provider.type}",
-        TITLES[direction],
-    )
-    listed = partial(storages_out, [provider], direction)
+    base, name = f"{BASES[direction]}/{provider.type}", f"list_{NAMED[direction]}{provider.type}"
+    listed, tags = partial(storages_out, [provider], direction), TITLES[direction]
 
-    if direction == "dataset":
-
-        @router.get(base, response_model=listed, name=name, tags=[tags], dependencies=GUARDS[direction])
-        def list_datasets(ctx: Ctx) -> Json:
-            """The dataset storages of this type."""
-            found = registration.of_project(ctx, 0, direction)
-            return Json([shown(ctx, storage) for storage in found if storage.type == provider.type])
-
-    else:
-
-        @router.get(base, response_model=listed, name=name, tags=[tags])
-        def list_storages(ctx: Ctx, user: Caller, project: Project = None) -> Json:
-            """The project's storages of this type."""
-            if not project:
-                raise InvalidInputError.of("non_field_errors", 'query parameter "project" is required')
-            found = registration.of_project(ctx, visible_project(ctx, user, number(project)).id, direction)
-            return Json([shown(ctx, storage) for storage in found if storage.type == provider.type])
+    @router.get(base, response_model=listed, name=name, tags=[tags])
+    def list_storages(ctx: Ctx, user: Caller, project: Project = None) -> Json:
+        """The project's storages of this type."""
+        if not project:
+            raise InvalidInputError.of("non_field_errors", 'query parameter "project" is required')
+        found = registration.of_project(ctx, visible_project(ctx, user, number(project)).id, direction)
+        return Json([shown(ctx, storage) for storage in found if storage.type == provider.type])
 
 
 def _add_preview(provider: Provider, direction: Direction) -> None:
@@ -280,15 +257,15 @@ for _direction in DIRECTIONS:
     _add_common(_direction)
     for _provider in PROVIDERS.values():
         if _direction in _provider.directions:
-            _add_list(_provider, _direction)
+            if _direction != "dataset":
+                _add_list(_provider, _direction)
             _add_routes(_provider, _direction)
 for _provider in PROVIDERS.values():
     for _direction in SOURCES:
         if _direction in _provider.directions:
             _add_preview(_provider, _direction)
     _add_verification(_provider)
-    if "dataset" in _provider.directions:
-        add_records(router, f"{BASES['dataset']}/{_provider.type}", _provider)
+add_datasets(router, BASES["dataset"])
 
 
 # The lowest of these is tried first.
