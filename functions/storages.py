@@ -27,6 +27,7 @@ from functions.schemas_storages import (
     storages_out,
 )
 from functions.shapes import preview_shape, storage_shape
+from functions.snapshots import add_snapshots
 from shared.errors import InvalidInputError, StoreError
 from shared.model.fields import DIRECTIONS, SOURCES, Direction
 from shared.model.provider import Provider
@@ -289,6 +290,7 @@ for _provider in PROVIDERS.values():
     _add_verification(_provider)
     if "dataset" in _provider.directions:
         add_records(router, f"{BASES['dataset']}/{_provider.type}", _provider)
+        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 
 
 # The lowest of these is tried first.
