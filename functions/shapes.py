@@ -7,8 +7,10 @@ from shared.model.fields import Direction
 from shared.model.ledger import Entry
 from shared.model.media_types import displayed
 from shared.model.provider import Provider
+from shared.model.snapshot import Snapshot
 from shared.model.storage import Storage
 from shared.model.times import moment
+from shared.services.datasets.comparing import Change
 from shared.services.storages.previewing import Preview
 from shared.services.storages.views import StorageInfo
 
@@ -92,6 +94,36 @@ def record_shape(entry: Entry, *, number: int, uri: str) -> dict[str, Any]:
         "version": entry.version,
         "content_type": displayed(entry.key, entry.content_type),
         "last_modified": moment(entry.modified or None),
+        "width": entry.width or None,
+        "height": entry.height or None,
+    }
+
+
+def snapshot_shape(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot of a dataset."""
+    return {
+        "id": snapshot.id,
+        "title": snapshot.title,
+        "begun_at": moment(snapshot.begun_at),
+        "created_at": moment(snapshot.created_at),
+        "records": snapshot.records,
+        "bytes": snapshot.size,
+        "root": snapshot.root,
+    }
+
+
+def change_shape(change: Change) -> dict[str, Any]:
+    """What became of a record from one snapshot to another."""
+    what = "added" if change.before is None else "removed" if change.after is None else "changed"
+    before, after = (_state(entry) if entry else None for entry in (change.before, change.after))
+    return {"key": change.key, "change": what, "before": before, "after": after}
+
+
+def _state(entry: Entry) -> dict[str, Any]:
+    return {
+        "size": entry.size,
+        "version": entry.version,
+        "content_type": displayed(entry.key, entry.content_type),
         "width": entry.width or None,
         "height": entry.height or None,
     }

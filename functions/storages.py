@@ -27,6 +27,7 @@ from functions.schemas_storages import (
     storages_out,
 )
 from functions.shapes import preview_shape, storage_shape
+from functions.snapshots import add_snapshots
 from shared.errors import InvalidInputError, StoreError
 from shared.model.fields import DIRECTIONS, SOURCES, Direction
 from shared.model.provider import Provider
@@ -266,6 +267,9 @@ for _provider in PROVIDERS.values():
             _add_preview(_provider, _direction)
     _add_verification(_provider)
 add_datasets(router, BASES["dataset"])
+for _provider in PROVIDERS.values():
+    if "dataset" in _provider.directions:
+        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 
 
 # The lowest of these is tried first.

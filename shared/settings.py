@@ -231,6 +231,10 @@ class Settings:
     """How long a preview looks for objects."""
     records_seconds: float = 5.0
     """How long one request looks through a dataset's records; then it says where to go on."""
+    snapshot_seconds: float = 20.0
+    """How long one request takes a snapshot; the next one goes on with it."""
+    max_snapshots: int = 100
+    """Of one dataset. The removal of one looks at the lists of all others."""
     max_body_bytes: int = 32 * 1024 * 1024
     page_size: int = 100
     max_page_size: int = 1000

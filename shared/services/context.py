@@ -13,6 +13,7 @@ from typing import Any
 from shared.model.annotation import Annotation, Prediction, number_by_time
 from shared.model.event_work import Tally
 from shared.model.run import Gate
+from shared.model.snapshot import Freeze
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
 from shared.records.annotations import Parts, annotations, predictions
@@ -21,6 +22,7 @@ from shared.records.collection import Collection
 from shared.records.event_work import EventWorks
 from shared.records.links import Dues, Links
 from shared.records.runs import Hints, Lanes, Runs, gates
+from shared.records.snapshots import Pieces, Snapshots, freezes
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
 from shared.records.uploads import Uploads
@@ -102,6 +104,9 @@ class Context:
     links: Links = field(init=False)
     dues: Dues = field(init=False)
     event_work: EventWorks = field(init=False)
+    snapshots: Snapshots = field(init=False)
+    freezes: Collection[Freeze] = field(init=False)
+    pieces: Pieces = field(init=False)
 
     def new_number(self) -> int:
         """An id below 2**53: by time, and never the same twice in this process."""
@@ -136,3 +141,6 @@ class Context:
         self.links = Links(self.documents)
         self.dues = Dues(self.documents)
         self.event_work = EventWorks(self.documents)
+        self.snapshots = Snapshots(self.documents)
+        self.freezes = freezes(self.documents)
+        self.pieces = Pieces(self.documents)

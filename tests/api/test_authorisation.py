@@ -135,6 +135,15 @@ CALLS: dict[str, Call | list[Call]] = {
             ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
             ("GET", "/{id}/records/count", Call("admin")),
             ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({200, 400}))),
+            ("POST", "/{id}/snapshots", of("admin", title="Another")),
+            ("GET", "/{id}/snapshots", Call("admin")),
+            *((method, "/{id}/snapshots/{snapshot}", Call("admin")) for method in ("GET", "DELETE")),
+            (
+                "GET",
+                "/{id}/snapshots/{snapshot}/diff",
+                asked("admin", to=id_of(f"{DATASETS}/{kind}/{{id}}/snapshots/{{snapshot}}")),
+            ),
+            ("GET", "/{id}/snapshots/{snapshot}/manifest", Call("admin", status=frozenset({200, 400}))),
         ]
     },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.

@@ -1,5 +1,6 @@
 """One of each thing that the API has, in a project of its own. A route whose path names a new thing needs one here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.adapters.receivers import HttpReceivers
@@ -12,6 +13,7 @@ from shared.model.user import User
 from shared.ports import Write
 from shared.records.storages import next_id
 from shared.services.accounts import issuing, users
+from shared.services.datasets import freezing
 from shared.services.storages import connecting
 from shared.services.storages.registration import root_chunk
 from tests.api.client import Api, base
@@ -80,6 +82,16 @@ def record_of(api: Api, number: int) -> int:
     return record_id(gate.value.map, CANARY)
 
 
+def snapshots_of(api: Api, storages: Mapping[str, int]) -> dict[str, int | str]:
+    """A snapshot of each dataset."""
+    found = {path: api.ctx.storages.get(number) for path, number in storages.items() if "/dataset/" in path}
+    return {
+        f"{path}/snapshots/{{snapshot}}": freezing.take(api.ctx, stored.value, title=CANARY).id
+        for path, stored in found.items()
+        if stored is not None
+    }
+
+
 def make(api: Api, name: str) -> World:
     """A world; `name` makes its member's address another than other worlds'."""
     api.ctx.receivers = HttpReceivers(allow_private=True, timeout=1.0)
@@ -123,6 +135,7 @@ def make(api: Api, name: str) -> World:
                 for path, number in storages.items()
                 if "/dataset/" in path
             },
+            **snapshots_of(api, storages),
             **{f"{base('', direction)}/{{type}}": "nonsense" for direction in DIRECTIONS},
             **{f"{base('', direction)}/{{type}}/{{rest:path}}": "1/sync" for direction in DIRECTIONS},
         },

@@ -12,8 +12,8 @@ from tests.api.documented import METHODS, components, document, faults, resolved
 
 OPEN = {"GET /health", "GET /api/version", "POST /api/token/refresh"}
 NO_STORE = {"GET /health", "GET /api/version"}
-STREAMS = (["*/*"], ["text/plain"])
-"""What media answer with, instead of JSON."""
+STREAMS = (["*/*"], ["text/plain"], ["application/x-ndjson", "application/vnd.apache.parquet"])
+"""What media and files answer with, instead of JSON."""
 OPERATIONS = {
     f"{method.upper()} {path}": operation
     for path, operations in document()["paths"].items()
@@ -102,7 +102,7 @@ def test_an_operation_has_its_statuses(name: str):
         )
         assert ("content" in whole) != empty, f"{status} without a schema"
         if list(whole.get("content", ())) in STREAMS:
-            assert name.endswith(("/resolve", "/presign", "/local-files"))
+            assert name.endswith(("/resolve", "/presign", "/local-files", "/manifest"))
         elif not empty:
             assert list(whole["content"]) == ["application/json"]
             assert whole["content"]["application/json"]["schema"]

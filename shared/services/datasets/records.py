@@ -72,6 +72,11 @@ def count(ctx: Context, storage: Storage, wanted: RecordFilter, *, after: str) -
     return Counted(found, None)
 
 
+def parts(ctx: Context, storage: Storage, after: str) -> Iterator[Part]:
+    """All records behind a key, a chunk's at a time, each as its ledger is when it comes to it."""
+    return iter(_Walk(ctx, storage, "", after))
+
+
 def one(ctx: Context, storage: Storage, number: int) -> Entry:
     """The record with an id. Looks through the keys of all, as nothing else says where it is.
 
