@@ -135,6 +135,9 @@ CALLS: dict[str, Call | list[Call]] = {
             ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
             ("GET", "/{id}/records/count", Call("admin")),
             ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({404}))),
+            ("POST", "/{id}/records/add-to-project", of("admin", project=PROJECT, filter={})),
+            ("GET", "/{id}/additions", Call("admin")),
+            ("GET", "/{id}/additions/{addition}", Call("admin")),
         ]
     },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.
