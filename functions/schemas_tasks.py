@@ -176,6 +176,14 @@ class SourceMark(Shape):
     at: Moment = Field(description="When it was noticed.")
 
 
+class RecordLink(Shape):
+    """A record of a dataset."""
+
+    dataset: int = Field(description="Id of the dataset storage.")
+    id: int = Field(description="Id of the record.")
+    version: str = Field(description="The record's version when the task was made.")
+
+
 class TaskOut(NewTaskOut):
     """A task, with what people and models said of it. `task_only` lists lack the fields that may be absent here."""
 
@@ -200,6 +208,9 @@ class TaskOut(NewTaskOut):
     source_deleted: SourceMark | None = Field(
         None,
         description="There only if so: the object, or its row in the file, is gone. It goes away when that is back.",
+    )
+    record: RecordLink | None = Field(
+        None, description="There only if so: the record of a dataset that it was made of."
     )
 
 

@@ -75,7 +75,7 @@ def task_shape(
         "project": project.id,
         "comment_authors": [],
     }
-    shape |= _mark(stored)
+    shape |= _mark(stored) | _record(stored)
     return {key: value for key, value in shape.items() if key not in TASK_ONLY_LACKS} if task_only else shape
 
 
@@ -123,6 +123,13 @@ def _mark(stored: Mapping[str, Any]) -> dict[str, Any]:
     if not stored.get("mark"):
         return {}
     return {stored["mark"]: {"version": stored["mark_version"], "at": moment(stored["mark_at"])}}
+
+
+def _record(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a dataset that the task was made of; no key of Label Studio's, and absent of other tasks."""
+    if not stored.get("record"):
+        return {}
+    return {"record": {"dataset": stored["storage"], "id": stored["record"], "version": stored["version"]}}
 
 
 def annotation_shape(annotation: Annotation, people: People, now: float) -> dict[str, Any]:

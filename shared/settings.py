@@ -91,6 +91,7 @@ class Settings:
     sweep_url: str = ""
     deliver_webhook_url: str = ""
     export_annotations_url: str = ""
+    add_records_url: str = ""
     caller_service_account: str = ""
     """The account whose tokens the queue sends, and whom the functions let in."""
     queue_prefix: str = "sluice"

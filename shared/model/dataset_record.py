@@ -143,3 +143,5 @@ _TESTS: Mapping[str, Callable[[str], Test]] = {
     "min_height": _at_least(lambda entry: entry.height or None),
     "max_height": _at_most(lambda entry: entry.height or None),
 }
+FILTERS = ("prefix", "glob", *_TESTS)
+"""What records can be filtered by."""

@@ -16,6 +16,7 @@ from shared.model.run import Gate
 from shared.model.snapshot import Freeze
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
+from shared.records.additions import Additions
 from shared.records.annotations import Parts, annotations, predictions
 from shared.records.chunks import Chunks, Ledgers
 from shared.records.collection import Collection
@@ -42,7 +43,9 @@ EXPORT_ANNOTATIONS = "export_annotations"
 """The function that writes what targets are owed."""
 DELIVER_WEBHOOK = "deliver_webhook"
 """The function that is told which item of the outbox to deliver."""
-QUEUE_FUNCTIONS = (SYNC_CHUNK, EXPORT_ANNOTATIONS, DELIVER_WEBHOOK)
+ADD_RECORDS = "add_records"
+"""The function that makes tasks of a dataset's records."""
+QUEUE_FUNCTIONS = (SYNC_CHUNK, EXPORT_ANNOTATIONS, DELIVER_WEBHOOK, ADD_RECORDS)
 """All that the queue calls; of each, a setting says where it is: `sync_chunk_url`."""
 
 
@@ -103,6 +106,7 @@ class Context:
     outbox: Outbox = field(init=False)
     links: Links = field(init=False)
     dues: Dues = field(init=False)
+    additions: Additions = field(init=False)
     event_work: EventWorks = field(init=False)
     snapshots: Snapshots = field(init=False)
     freezes: Collection[Freeze] = field(init=False)
@@ -140,6 +144,7 @@ class Context:
         self.outbox = Outbox(self.documents)
         self.links = Links(self.documents)
         self.dues = Dues(self.documents)
+        self.additions = Additions(self.documents)
         self.event_work = EventWorks(self.documents)
         self.snapshots = Snapshots(self.documents)
         self.freezes = freezes(self.documents)

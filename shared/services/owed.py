@@ -1,4 +1,4 @@
-"""Messages of what is owed: outbox items for webhooks, dues of targets.
+"""Messages of what is owed: outbox items for webhooks, dues of targets, additions of records to projects.
 
 Who dies between the commit and the message leaves a document that is overdue and that no message is known of; the sweep
 takes its next ticket, as a used name may be refused for ever.

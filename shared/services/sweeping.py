@@ -9,6 +9,7 @@ from shared.ports import Delete
 from shared.services import idempotency
 from shared.services.accounts import issuing
 from shared.services.context import Context
+from shared.services.datasets import additions
 from shared.services.exports import dues
 from shared.services.sync import event_notes, hints, lanes, schedules, status
 from shared.services.trash import collect_trash
@@ -21,6 +22,7 @@ MAX_DELIVERIES = 200
 MAX_TRASH = 2000
 MAX_OLD_RUNS = 50
 MAX_OLD_UPLOADS = 200
+MAX_OLD_ADDITIONS = 200
 MAX_TOMBSTONES = 400
 MAX_OLD_KEYS = 2000
 MAX_OLD_TOKENS = 400
@@ -44,6 +46,7 @@ def sweep(ctx: Context) -> None:
     event_notes.write_down(ctx)
     _forget_old_runs(ctx)
     _forget_old_uploads(ctx)
+    _forget_old_additions(ctx)
     _forget_tombstones(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)
     issuing.forget_expired(ctx, MAX_OLD_TOKENS)
@@ -65,6 +68,13 @@ def _forget_old_uploads(ctx: Context) -> None:
         ctx.documents.commit([Delete(upload.ref, None) for upload in old])
 
 
+def _forget_old_additions(ctx: Context) -> None:
+    """Removes what is known of additions that ended long ago; their tasks stay."""
+    old = ctx.additions.ended_before(ctx.clock() - ctx.settings.keep_runs_days * 86_400, MAX_OLD_ADDITIONS)
+    if old:
+        ctx.documents.commit([Delete(addition.ref, None) for addition in old])
+
+
 def _forget_tombstones(ctx: Context) -> None:
     """Removes links of units that were deleted so long ago that no late writer can be left."""
     old = ctx.links.tombstones(ctx.clock() - ctx.settings.keep_tombstones_days * 86_400, MAX_TOMBSTONES)
@@ -83,8 +93,8 @@ def _guarded(ctx: Context, storage: int, run: str) -> None:
 
 
 def _wake_owed(ctx: Context) -> None:
-    """What is owed to webhooks and targets, and what no message is known of."""
-    for desk in (outbox.DESK, dues.DESK):
+    """What is owed to webhooks, targets and projects, and what no message is known of."""
+    for desk in (outbox.DESK, dues.DESK, additions.DESK):
         try:
             desk.wake_overdue(ctx, MAX_DELIVERIES)
         except SluiceError as error:  # such as a function whose URL is not configured: the rest goes on

@@ -73,7 +73,7 @@ def _contents(item: Mapping[str, Any]) -> Iterator[Query]:
         for collection in ("ledgers", "chunks", "hints", "links", "event_work", *SNAPSHOTS):
             yield Query(collection=collection, where=(Filter("map", "==", storage_map),), select=())
     for storage in item["storages"]:
-        for collection in ("lanes", "runs", "dues"):
+        for collection in ("lanes", "runs", "dues", "additions"):
             yield Query(collection=collection, where=(Filter("storage", "==", storage),), select=())
     if item["project"] is not None:
         for deleted in (False, True):

@@ -144,6 +144,9 @@ CALLS: dict[str, Call | list[Call]] = {
                 asked("admin", to=id_of(f"{DATASETS}/{kind}/{{id}}/snapshots/{{snapshot}}")),
             ),
             ("GET", "/{id}/snapshots/{snapshot}/manifest", Call("admin", status=frozenset({200, 400}))),
+            ("POST", "/{id}/records/add-to-project", of("admin", project=PROJECT, filter={})),
+            ("GET", "/{id}/additions", Call("admin")),
+            ("GET", "/{id}/additions/{addition}", Call("admin")),
         ]
     },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.

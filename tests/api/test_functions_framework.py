@@ -62,7 +62,7 @@ def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None
 
 def test_main_exports_the_targets_and_nothing_else():
     notified, queued = ["bucket_event", "bucket_webhook"], ["deliver_webhook", "export_annotations"]
-    assert main.__all__ == ["api", *notified, *queued, "sweep", "sync_chunk"]
+    assert main.__all__ == ["add_records", "api", *notified, *queued, "sweep", "sync_chunk"]
     assert {name for name in vars(main) if not name.startswith("_")} == set(main.__all__)
 
 

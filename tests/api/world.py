@@ -113,6 +113,12 @@ def make(api: Api, name: str) -> World:
     # Signs without asking anybody.
     keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
     storage_of_type(api, "s3", "import", project, bucket=BUCKET, s3_endpoint="http://127.0.0.1:9", **keys)
+    asked = {"project": project, "filter": {}}
+    additions = {
+        f"{path}/additions/{{addition}}": api.post(path.format(id=number) + "/records/add-to-project", asked, 201)["id"]
+        for path, number in storages.items()
+        if "/dataset/" in path
+    }
     webhook = api.post("/api/webhooks/", {"project": project, "url": RECEIVER}, 201)["id"]
     return World(
         admin=api,
@@ -136,6 +142,7 @@ def make(api: Api, name: str) -> World:
                 if "/dataset/" in path
             },
             **snapshots_of(api, storages),
+            **additions,
             **{f"{base('', direction)}/{{type}}": "nonsense" for direction in DIRECTIONS},
             **{f"{base('', direction)}/{{type}}/{{rest:path}}": "1/sync" for direction in DIRECTIONS},
         },

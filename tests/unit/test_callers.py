@@ -22,6 +22,7 @@ ACCOUNT, TIMER = "queue@project.iam.gserviceaccount.com", "timer@project.iam.gse
 URL, SWEEP_URL = "https://functions.example.org/sync_chunk", "https://functions.example.org/sweep"
 WEBHOOK_URL = "https://functions.example.org/deliver_webhook"
 EXPORT_URL = "https://functions.example.org/export_annotations"
+RECORDS_URL = "https://functions.example.org/add_records"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ def settings(issuer: Issuer) -> Iterator[Settings]:
             sweep_url=SWEEP_URL,
             deliver_webhook_url=WEBHOOK_URL,
             export_annotations_url=EXPORT_URL,
+            add_records_url=RECORDS_URL,
             caller_service_account=ACCOUNT,
             allowed_callers=f"{TIMER}, other@example.org",
             caller_keys_url=url,

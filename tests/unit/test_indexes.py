@@ -8,6 +8,7 @@ import pytest
 from shared.adapters.documents.indexes import Index, load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.app import INDEXES
+from shared.model.addition import Addition
 from shared.model.annotation import Annotation, Prediction
 from shared.model.chunk import Chunk
 from shared.model.event_work import EventWork
@@ -17,7 +18,19 @@ from shared.model.run import Gate, Hint, Lane, Run
 from shared.model.storage import Storage
 from shared.model.webhook import OutboxItem, Webhook
 from shared.ports import Filter, Query
-from shared.records import annotations, chunks, event_work, links, runs, storages, tasks, uploads, users, webhooks
+from shared.records import (
+    additions,
+    annotations,
+    chunks,
+    event_work,
+    links,
+    runs,
+    storages,
+    tasks,
+    uploads,
+    users,
+    webhooks,
+)
 from shared.services import idempotency, trash
 from shared.services.accounts import tokens
 from shared.services.context import Context
@@ -73,6 +86,9 @@ def every_query(documents):
     annotations.annotators(documents, 1, 5)
     annotations.ground_truths(documents, 1)
     uploads.Uploads(documents).begun_before(1.0, 5)
+    additions.Additions(documents).of_storage(1, 5)
+    additions.Additions(documents).overdue(1.0, 5)
+    additions.Additions(documents).ended_before(1.0, 5)
     links.Links(documents).in_order("m", "", after=None, limit=5)
     links.Links(documents).tombstones(1.0, 5)
     links.Dues(documents).overdue(1.0, 5)
@@ -127,6 +143,7 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
             Link(id="l", map="m", storage=1, format="task", unit=1, order="", key="k", since=1.0)
         ),
         "dues": links.encode_due(Due(id="d", storage=1, project=1, units=(), since=1.0, due=1.0)),
+        "additions": additions.encode(Addition(id="a", storage=1, project=1, map="m", user=1, since=1.0, due=1.0)),
         "event_work": event_work.encode("m", EventWork()),
         "idempotency": idempotency.Once(_context(documents), user=1, route="", key="k", body={}).note(1).data,
     }
@@ -135,8 +152,8 @@ def test_fields_of_the_busy_collections_are_indexed_only_where_a_query_needs_the
         assert exempt == set(names) - {field for of, field in declared.used_fields if of == collection}
 
 
-_LATER = {"mark", "mark_version", "mark_at", "edited", "edits"}
-"""What updates add to a task."""
+_LATER = {"mark", "mark_version", "mark_at", "edited", "edits", "record"}
+"""What updates add to a task, and datasets."""
 
 
 def _task():

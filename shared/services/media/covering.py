@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from shared.errors import NotFoundError
 from shared.model.storage import Storage
-from shared.model.uris import SCHEMES, ObjectUri
+from shared.model.uris import ObjectUri
 from shared.ports import Document
 from shared.records.collection import Stored
 from shared.services.context import Context
+from shared.services.media.recorded import SCHEME_OF, Recorded
 
-SCHEME_OF = {store: scheme for scheme, store in SCHEMES.items()}
 UNKNOWN = "No storage of this project holds such an object."
 
 
@@ -62,7 +62,15 @@ class Covered(NamedTuple):
 
 
 def covering(ctx: Context, uri: ObjectUri | None, project: int, task: Document | None = None) -> Covered:
-    """Who reads an object. Raises `NotFoundError` for what no storage of the project covers; asks no bucket."""
+    """Who reads an object: the record that the task was made of its dataset, any other a storage of the project.
+
+    Raises `NotFoundError` for what none of them covers; asks no bucket.
+    """
+    if uri and task:
+        datasets = Recorded(ctx)
+        dataset = datasets.storage(task)
+        if dataset and uri.text == datasets.source(task):
+            return Covered(dataset, uri.key)
     own = int(task.data.get("storage") or 0) if task else 0
     found = of_project(ctx, project).find(uri, own) if uri else None
     if uri is None or found is None:

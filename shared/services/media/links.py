@@ -1,4 +1,4 @@
-"""Links in task data: each URI of an object that a storage of the project covers becomes an address to load."""
+"""Links in task data: each URI of an object that the task may load becomes an address to load."""
 
 from functools import cached_property
 
@@ -6,6 +6,7 @@ from shared.model.uris import ObjectUri, fileuri, may_hold_uri, parse, resolve_j
 from shared.ports import Document
 from shared.services.context import Context
 from shared.services.media import covering
+from shared.services.media.recorded import Recorded
 
 
 class Links:
@@ -13,20 +14,22 @@ class Links:
 
     def __init__(self, ctx: Context, project: int) -> None:
         self._ctx, self._project = ctx, project
+        self._recorded = Recorded(ctx)
 
     def resolved(self, task: Document, data: bytes) -> bytes:
         """A task's data as JSON, with its URIs as links; what has none comes back as it is."""
         if not may_hold_uri(data):
             return data
         own = int(task.data.get("storage") or 0)
+        record = self._recorded.source(task)
 
         def link(text: str) -> str | None:
             uri = parse(text)
-            if uri is None or self._coverage.find(uri, own) is None:
+            if uri is None or (text != record and self._coverage.find(uri, own) is None):
                 return None
             return f"{_base(self._ctx)}/tasks/{task.ref.id}/resolve/?fileuri={fileuri(text)}"
 
-        return resolve_json(data, link, self._coverage.source(task))
+        return resolve_json(data, link, record or self._coverage.source(task))
 
     @cached_property
     def _coverage(self) -> covering.Coverage:
