@@ -164,6 +164,7 @@ class TestImageSizes:
     def test_a_slice_that_ends_among_them_goes_on_there(self, api: Api, s3: S3Server, monkeypatch: pytest.MonkeyPatch):
         api.ctx.settings = replace(api.ctx.settings, slice_seconds=0.0, fetch_parallel=2)
         monkeypatch.setattr(image_sizes, "ROUNDS", 1)
+        monkeypatch.setattr(image_sizes, "FIRST", 1)
         for number in range(9):
             s3.put("images", f"{number}.png", IMAGES["png"][0])
         s3.reset()
@@ -172,3 +173,30 @@ class TestImageSizes:
         assert s3.stats()["ops"]["get"] == 9
         done = api.get(path)
         assert (done["status"], done["last_sync_count"], done["meta"]["objects_imported"]) == ("completed", 9, 9)
+
+    def test_what_may_not_be_read_is_a_record_without_a_size(self, api: Api, s3: S3Server):
+        """A few are tried at each sync, and all of them as soon as one can be read."""
+        denied = {"action": "status", "op": "get", "status": 403, "code": "AccessDenied", "count": -1}
+        for number in range(20):
+            s3.put("images", f"{number:02d}.png", IMAGES["png"][0])
+        s3.faults(denied)
+        path = synced(api, s3, bucket="images", image_sizes=True)
+        done = api.get(path)
+        assert (done["status"], done["last_sync_count"], done["meta"]["objects_failed"]) == ("completed", 20, 0)
+        assert (len(keys(api, path)), keys(api, path, min_width=1)) == (20, [])
+        s3.reset()
+        s3.faults(denied)
+        sync(api, path)
+        assert s3.stats()["ops"]["get"] == image_sizes.FIRST
+        s3.faults()
+        assert sync(api, path)["meta"]["records_updated"] == 0
+        assert len(keys(api, path, min_width=640)) == 20
+
+    def test_a_bucket_that_is_out_of_reach_fails_the_sync_after_some_tries(self, api: Api, s3: S3Server):
+        """Nothing is gained from one try to the next, so they are counted; what was listed is there."""
+        api.ctx.settings = replace(api.ctx.settings, max_tries=1, max_backoff=0.0)
+        s3.put("images", "a.png", IMAGES["png"][0])
+        s3.faults({"action": "status", "op": "get", "status": 503, "count": -1})
+        path = synced(api, s3, bucket="images", image_sizes=True)
+        assert api.get(path)["status"] == "failed"
+        assert keys(api, path) == ["a.png"]

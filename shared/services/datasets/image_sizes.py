@@ -19,7 +19,9 @@ from shared.services.context import Context
 STEPS = (2 * 1024, 16 * 1024, 64 * 1024)
 """Bytes after which a size is looked for: most images tell in the first 2 KiB, those of cameras in 64."""
 ROUNDS = 4
-"""Reads of each fetcher between two looks at the clock."""
+"""Images for each fetcher between two looks at the clock."""
+FIRST = 4
+"""Images that are tried first: where none of them can be read, the others are left alone."""
 
 
 class Sizes:
@@ -37,16 +39,17 @@ class Sizes:
         `StoreUnavailableError`, with what was read before in the ledger.
         """
         todo = [entry for entry in ledger.values() if entry.width is None and _is_image(entry)]
-        group = ROUNDS * self.ctx.settings.fetch_parallel
-        for start in range(0, len(todo), group):
-            if start and self.ctx.out_of_time(self.deadline):
-                return False
-            told = [(entry, size) for entry, size in self._sizes(todo[start : start + group]) if size is not None]
+        group = FIRST
+        while todo:
+            told = [(entry, size) for entry, size in self._sizes(todo[:group]) if size is not None]
             if not told:
-                logger.warning("images can't be read", action="dataset.sizes", key=todo[start].key)
-                return True  # as likely none of them may be
+                logger.warning("images can't be read", action="dataset.sizes", key=todo[0].key)
+                return True
             for entry, size in told:
                 ledger[entry.key] = entry._replace(width=size.width, height=size.height)
+            todo, group = todo[group:], ROUNDS * self.ctx.settings.fetch_parallel
+            if todo and self.ctx.out_of_time(self.deadline):
+                return False
         return True
 
     def _sizes(self, entries: Sequence[Entry]) -> list[tuple[Entry, Size | None]]:
