@@ -21,7 +21,7 @@ from shared.services import announcing
 from shared.services.datasets import adding, additions
 from shared.services.labelling import task_edits
 from shared.settings import Settings
-from tests.simulation.schedules import Schedule, Simulation, faults_at_every_step, random_schedule
+from tests.simulation.schedules import Schedule, Simulation, faults_at_some_steps, random_schedule
 from tests.simulation.world import PROJECT, STORAGE, Actor, World
 
 KEYS = ("k0", "k1", "k2", "k3", "k4")
@@ -183,7 +183,7 @@ def played(case: Case, schedule: Schedule) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_one_fault_anywhere(case):
-    for schedule in faults_at_every_step(case, AdditionSimulation):
+    for schedule in faults_at_some_steps(case, AdditionSimulation):
         assert played(case, schedule) == [], f"played(CASES[{CASES.index(case)}], {schedule})"
 
 
