@@ -63,6 +63,11 @@ class Addition:
         """Whether nothing is left to do."""
         return self.ended > 0
 
+    @property
+    def left(self) -> int | None:
+        """Ids whose records were not found yet; None where a filter was given."""
+        return len(self.records) - self.selected if self.records else None
+
     def wanted(self) -> RecordFilter:
         """The records that are asked for."""
         if not self.records:

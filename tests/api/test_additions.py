@@ -8,7 +8,7 @@ import pytest
 from infra.bench.s3_process import S3Server
 from shared.services.sweeping import sweep
 from tests.api.client import Api
-from tests.api.test_datasets import synced
+from tests.api.datasets import synced
 
 
 def add(api: Api, path: str, project: int, status: int = 201, **asked: Any) -> Any:

@@ -5,9 +5,9 @@ from typing import Any
 
 from infra.bench.s3_process import S3Server
 from tests.api.client import Api
+from tests.api.datasets import synced
 from tests.api.media import encoded
 from tests.api.test_additions import add, tasks
-from tests.api.test_datasets import synced
 
 
 def added(api: Api, path: str, project: int, key: str) -> Any:

@@ -94,7 +94,9 @@ class _Adding:
         wanted = stored.value.wanted()
         tries = 0
         while not stored.value.over and stored.value.ticket == self._permit.ticket:
-            page = records.page(self._ctx, self._storage, wanted, after=stored.value.after, size=self._most)
+            left = stored.value.left  # so that the walk ends where the last id was found
+            size = self._most if left is None else min(self._most, left)
+            page = records.page(self._ctx, self._storage, wanted, after=stored.value.after, size=size)
             now = self._tried(stored, page)
             if now is None:
                 return
@@ -230,11 +232,11 @@ class _Adding:
         )
         if entries and after is None:
             moved = replace(moved, after=entries[-1].key)
-        if after is not None and (not addition.records or moved.selected < len(addition.records)):
+        missing = moved.left
+        if after is not None and missing != 0:
             return moved
-        missing = max(0, len(addition.records) - moved.selected)
         state: AdditionState = "completed_with_errors" if moved.failed or missing else "completed"
-        return replace(moved, state=state, missing=missing, ended=now)
+        return replace(moved, state=state, missing=missing or 0, ended=now)
 
 
 def _hand_over(ctx: Context, stored: Stored[Addition], *, delay: float = 0.0) -> None:
