@@ -277,6 +277,9 @@ def _add_verification(provider: Provider) -> None:
             raise connecting.refusal(ctx, storage, error) from None
 
 
+for _provider in PROVIDERS.values():
+    if "dataset" in _provider.directions:
+        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 for _direction in DIRECTIONS:
     _add_common(_direction)
     for _provider in PROVIDERS.values():
@@ -290,7 +293,6 @@ for _provider in PROVIDERS.values():
     _add_verification(_provider)
     if "dataset" in _provider.directions:
         add_records(router, f"{BASES['dataset']}/{_provider.type}", _provider)
-        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 
 
 # The lowest of these is tried first.

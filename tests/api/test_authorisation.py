@@ -130,11 +130,6 @@ CALLS: dict[str, Call | list[Call]] = {
             *((method, "/{id}", Call("admin")) for method in ("GET", "DELETE")),
             ("PATCH", "/{id}", of("admin", title="Renamed")),
             ("PUT", "/{id}", ADMINS_STORAGE),
-            ("POST", "/{id}/sync", Call("admin")),
-            # Most of the world's datasets have no bucket yet, which is told to those who may ask.
-            ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
-            ("GET", "/{id}/records/count", Call("admin")),
-            ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({404}))),
             ("POST", "/{id}/snapshots", of("admin", title="Another")),
             ("GET", "/{id}/snapshots", Call("admin")),
             *((method, "/{id}/snapshots/{snapshot}", Call("admin")) for method in ("GET", "DELETE")),
@@ -144,6 +139,11 @@ CALLS: dict[str, Call | list[Call]] = {
                 asked("admin", to=id_of(f"{DATASETS}/{kind}/{{id}}/snapshots/{{snapshot}}")),
             ),
             ("GET", "/{id}/snapshots/{snapshot}/manifest", Call("admin", status=frozenset({200, 400}))),
+            ("POST", "/{id}/sync", Call("admin")),
+            # Most of the world's datasets have no bucket yet, which is told to those who may ask.
+            ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
+            ("GET", "/{id}/records/count", Call("admin")),
+            ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({404}))),
         ]
     },
     # Most of the world's targets have no bucket yet, which is told to those who may ask.

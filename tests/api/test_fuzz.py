@@ -65,7 +65,7 @@ class Worlds:
         return make(self.api, f"fuzz-{self.made}")
 
     def of(self, name: str) -> World:
-        return self.new() if name.startswith(ENDS) else self.shared
+        return self.new() if name.startswith(ENDS) or "{snapshot}" in name else self.shared
 
 
 @pytest.fixture(scope="module")
