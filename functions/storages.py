@@ -255,6 +255,9 @@ def _add_verification(provider: Provider) -> None:
             raise connecting.refusal(ctx, storage, error) from None
 
 
+for _provider in PROVIDERS.values():
+    if "dataset" in _provider.directions:
+        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 for _direction in DIRECTIONS:
     _add_common(_direction)
     for _provider in PROVIDERS.values():
@@ -270,7 +273,6 @@ for _provider in PROVIDERS.values():
 add_datasets(router, BASES["dataset"])
 for _provider in PROVIDERS.values():
     if "dataset" in _provider.directions:
-        add_snapshots(router, f"{BASES['dataset']}/{_provider.type}", _provider)
         add_additions(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 
 

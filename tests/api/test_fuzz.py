@@ -66,7 +66,8 @@ class Worlds:
 
     def of(self, name: str) -> World:
         # An edit may have moved the shared world's dataset to another bucket, where its record is not.
-        return self.new() if name.startswith(ENDS) or name.endswith("{record}") else self.shared
+        fresh = name.startswith(ENDS) or name.endswith("{record}") or "{snapshot}" in name
+        return self.new() if fresh else self.shared
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,28 @@ from arro3.io import read_parquet
 from infra.bench.s3_process import S3Server
 from shared.services import sweeping
 from tests.api.client import Api
-from tests.api.test_datasets import sync, synced
+
+BASE = "/api/storages/dataset/s3"
+KEYS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
+
+
+def dataset(api: Api, s3: S3Server, **fields: Any) -> str:
+    """The path of a new dataset."""
+    body = {"bucket": "pictures", "s3_endpoint": s3.endpoint, **KEYS, **fields}
+    return f"{BASE}/{api.post(BASE, body, 201)['id']}"
+
+
+def sync(api: Api, path: str) -> None:
+    api.post(f"{path}/sync")
+    api.work()
+    assert api.get(path)["status"] == "completed"
+
+
+def synced(api: Api, s3: S3Server, **fields: Any) -> str:
+    """The path of a dataset that was synced."""
+    path = dataset(api, s3, **fields)
+    sync(api, path)
+    return path
 
 
 def taken(api: Api, path: str, **fields: Any) -> Any:
@@ -123,18 +144,12 @@ def test_what_is_wrong_is_named(api: Api, s3: S3Server, path: str):
 
 
 def test_a_dataset_that_was_never_synced_has_an_empty_one(api: Api, s3: S3Server):
-    path = f"/api/storages/dataset/s3/{s3_dataset(api, s3)}"
+    path = dataset(api, s3)
     empty = taken(api, path)
     assert (empty["records"], empty["bytes"]) == (0, 0)
     sync(api, path)
     assert len(changes(api, path, empty, taken(api, path))) == 12
     assert api.http.get(f"{path}/snapshots/{empty['id']}/manifest").content == b""
-
-
-def s3_dataset(api: Api, s3: S3Server) -> int:
-    keys = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-for-tests"}
-    body = {"bucket": "pictures", "s3_endpoint": s3.endpoint, **keys}
-    return int(api.post("/api/storages/dataset/s3", body, 201)["id"])
 
 
 def test_the_same_key_takes_one(api: Api, path: str):

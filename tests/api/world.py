@@ -82,16 +82,6 @@ def record_of(api: Api, number: int) -> int:
     return record_id(gate.value.map, CANARY)
 
 
-def snapshots_of(api: Api, storages: Mapping[str, int]) -> dict[str, int | str]:
-    """A snapshot of each dataset."""
-    found = {path: api.ctx.storages.get(number) for path, number in storages.items() if "/dataset/" in path}
-    return {
-        f"{path}/snapshots/{{snapshot}}": freezing.take(api.ctx, stored.value, title=CANARY).id
-        for path, stored in found.items()
-        if stored is not None
-    }
-
-
 def make(api: Api, name: str) -> World:
     """A world; `name` makes its member's address another than other worlds'."""
     api.ctx.receivers = HttpReceivers(allow_private=True, timeout=1.0)
@@ -127,6 +117,7 @@ def make(api: Api, name: str) -> World:
         user=user,
         refresh=issued.token,
         ids={
+            **snapshots_of(api, storages),
             **dict.fromkeys(["/api/projects/{id}", "/projects/{id}"], project),
             "/api/projects/{id}/imports/{import_pk}": upload,
             **dict.fromkeys(["/api/tasks/{id}", "/tasks/{id}"], task),
@@ -141,9 +132,18 @@ def make(api: Api, name: str) -> World:
                 for path, number in storages.items()
                 if "/dataset/" in path
             },
-            **snapshots_of(api, storages),
             **additions,
             **{f"{base('', direction)}/{{type}}": "nonsense" for direction in DIRECTIONS},
             **{f"{base('', direction)}/{{type}}/{{rest:path}}": "1/sync" for direction in DIRECTIONS},
         },
     )
+
+
+def snapshots_of(api: Api, storages: Mapping[str, int]) -> dict[str, int | str]:
+    """A snapshot of each dataset."""
+    found = {path: api.ctx.storages.get(number) for path, number in storages.items() if "/dataset/" in path}
+    return {
+        f"{path}/snapshots/{{snapshot}}": freezing.take(api.ctx, stored.value, title=CANARY).id
+        for path, stored in found.items()
+        if stored is not None
+    }

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -114,6 +115,19 @@ class Shelf:
             writes.append(self.ctx.chunks.create(chunk.id, chunk))
             writes.append(self.ctx.ledgers.write(chunk.id, ledger, exists=False, storage_map=MAP))
         self.ctx.documents.commit(writes)
+
+    def other_bucket(self, entries: Iterable[Entry]) -> None:
+        """An edit that makes it another map, of which these are the records."""
+        ctx, gate = self.ctx, self.ctx.gates.get("1")
+        assert gate is not None
+        chunk = replace(self._chunk("", None), map="map2")
+        writes: list[Write] = [
+            ctx.gates.update(gate, replace(gate.value, map="map2")),
+            trash.trash(ctx, maps=[MAP]),
+            ctx.chunks.create(chunk.id, chunk),
+            ctx.ledgers.write(chunk.id, {it.key: it for it in entries}, exists=False, storage_map="map2"),
+        ]
+        ctx.documents.commit(writes)
 
     def _chunk(self, after: str, until: str | None) -> Chunk:
         start = start_index(after.encode())

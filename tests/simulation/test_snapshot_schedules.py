@@ -12,6 +12,7 @@ import pytest
 from shared.errors import NotFoundError, TryAgainError
 from shared.model.ledger import Entry
 from shared.model.snapshot import EMPTY_ROOT, root_of
+from shared.services import trash
 from shared.services.datasets import freezing
 from tests.simulation.shelf import SETTINGS, KilledError, Shelf, short_pieces
 
@@ -120,6 +121,56 @@ def test_a_snapshot_is_taken_once(other, settings):
     every_step(play)
 
 
+def test_a_lost_answer_makes_no_second_one_without_a_key_either():
+    def play(step):
+        shelf, first = shelf_with_one()
+        shelf.documents.arm(step, lambda: its_answer_is_lost(shelf, first))
+        shelf.take("second")
+        met = shelf.documents.at < 0
+        shelf.documents.arm(-1, lambda: None)
+        verify(shelf, {"first": OLD, "second": NEW})
+        return met
+
+    every_step(play)
+
+
+def test_a_removal_that_is_killed_is_gone_on_with():
+    def play(step):
+        shelf, first = shelf_with_one()
+        shelf.take("second")
+        shelf.delete(first)
+        shelf.documents.arm(step, lambda: it_is_killed(shelf, first))
+        with suppress(KilledError):
+            for _ in range(10):
+                trash.collect_trash(shelf.ctx, 1)
+        met = shelf.documents.at < 0
+        shelf.documents.arm(-1, lambda: None)
+        verify(shelf, {"second": NEW})
+        return met
+
+    every_step(play)
+
+
+def test_another_bucket_has_the_snapshot_that_is_answered():
+    """The one that was under way is of a map that is gone."""
+    other = [Entry("other", "v")]
+
+    def play(step):
+        shelf, _ = shelf_with_one()
+        shelf.documents.arm(step, lambda: shelf.other_bucket(other))
+        taken = shelf.take("second")
+        met = shelf.documents.at < 0
+        shelf.documents.arm(-1, lambda: None)
+        if met and shelf.all():  # else it was there before the bucket was another
+            assert [(it.id, shelf.read(it)) for it in shelf.all()] == [(taken.id, other)]
+        shelf.collect()
+        assert shelf.count("snapshots") == len(shelf.all())
+        assert met or shelf.read(taken) == NEW
+        return met
+
+    every_step(play)
+
+
 def test_nobody_goes_on_with_one_that_was_left():
     """What was cut of it before is removed; the new one is of records as they are now."""
 
@@ -163,9 +214,14 @@ def test_what_a_new_one_needs_is_not_removed():
 
 
 def test_a_storage_that_goes_leaves_nothing():
+    def goes(shelf):
+        shelf.delete_storage()
+        shelf.collect()
+
     def play(step):
-        shelf, _ = shelf_with_one(IN_PARTS)
-        shelf.documents.arm(step, shelf.delete_storage)
+        shelf = Shelf(IN_PARTS)
+        shelf.write(OLD, CUTS)
+        shelf.documents.arm(step, lambda: goes(shelf))
         with suppress(NotFoundError):
             shelf.take("second")
         if shelf.documents.at >= 0:
