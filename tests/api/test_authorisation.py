@@ -250,7 +250,7 @@ def snapshot(api: Api) -> dict[Any, str]:
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route not in OPEN])
 def test_who_may_call(api: Api, route: str):
-    worlds = iter([make(api, f"world-{number}") for number in range(2 * len(calls_of(route)))])
+    worlds = iter([make(api, f"world-{number}", route) for number in range(2 * len(calls_of(route)))])
     outsider = api.as_user(api.project(title="Another project"))
     for call in calls_of(route):
         world = next(worlds)

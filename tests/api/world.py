@@ -82,8 +82,11 @@ def record_of(api: Api, number: int) -> int:
     return record_id(gate.value.map, CANARY)
 
 
-def make(api: Api, name: str) -> World:
-    """A world; `name` makes its member's address another than other worlds'."""
+def make(api: Api, name: str, route: str = "/additions /snapshots") -> World:
+    """A world; `name` makes its member's address another than other worlds'.
+
+    Of what takes its time there is only what the `route` speaks of.
+    """
     api.ctx.receivers = HttpReceivers(allow_private=True, timeout=1.0)
     project = api.project(title=f"{CANARY} {name}", description=CANARY)
     given = {"email": f"{name}@example.org", "first_name": CANARY, "projects": [project]}
@@ -107,7 +110,7 @@ def make(api: Api, name: str) -> World:
     additions = {
         f"{path}/additions/{{addition}}": api.post(path.format(id=number) + "/records/add-to-project", asked, 201)["id"]
         for path, number in storages.items()
-        if "/dataset/" in path
+        if "/dataset/" in path and "/additions" in route
     }
     webhook = api.post("/api/webhooks/", {"project": project, "url": RECEIVER}, 201)["id"]
     return World(
@@ -117,7 +120,7 @@ def make(api: Api, name: str) -> World:
         user=user,
         refresh=issued.token,
         ids={
-            **snapshots_of(api, storages),
+            **(snapshots_of(api, storages) if "/snapshots" in route else {}),
             **dict.fromkeys(["/api/projects/{id}", "/projects/{id}"], project),
             "/api/projects/{id}/imports/{import_pk}": upload,
             **dict.fromkeys(["/api/tasks/{id}", "/tasks/{id}"], task),
