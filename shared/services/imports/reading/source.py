@@ -32,6 +32,15 @@ def nothing_more(row: int, source: ByteSource) -> Checkpoint:
     return Checkpoint(row + 1, source.size + 1)
 
 
+def read_span(source: ByteSource, offset: int, stop: int) -> bytes:
+    """The bytes from `offset` up to `stop`, by blocks; fewer only at the source's end."""
+    parts = []
+    while offset < stop and (part := source.read(offset, min(stop - offset, BLOCK))):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
 class WholeBytes:
     """An object in memory: the fast path for small ones."""
 
