@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pyarrow as pa
@@ -159,7 +160,7 @@ class TestLimits:
     def test_bytes_run_out_and_next_says_where(self, api: Api, s3: S3Server):
         """Each request reads some blocks; all of them together every row, once, whatever is found."""
         path = path_of(api, s3, "a.jsonl", jsonl([{**row, "text": "x" * 500} for row in ROWS]))
-        api.ctx.settings = replace(api.ctx.settings, rows_bytes=6 * 1024 * 1024)
+        api.ctx.settings = replace(api.ctx.settings, rows_bytes=2 * 1024 * 1024)
         found, parts = all_rows(api, path, page_size=1000, where='{"n": {"in": [5, 19999]}}')
         assert [row["row"] for row in found] == [5, 19_999]
         assert len(parts) > 1
@@ -180,15 +181,38 @@ class TestLimits:
         assert [row["row"] for row in found] == list(range(50))
         assert {len(part["rows"]) for part in parts} == {10}
 
-    @pytest.mark.parametrize("form", ["jsonl", "parquet"])
-    def test_a_row_out_of_reach_says_what_to_raise(self, api: Api, s3: S3Server, form: str):
-        path = path_of(api, s3, f"a.{form}", FORMS[form](ROWS[:9000]))
-        api.ctx.settings = replace(api.ctx.settings, rows_bytes=1000)
-        after = api.get(f"{path}/rows", 400)["validation_errors"]["non_field_errors"][0]
-        assert after.startswith("Row 0 can't be reached")
-        assert "SLUICE_ROWS_BYTES" in after
-        if form == "jsonl":
-            assert api.get(f"{path}/columns", 400)["validation_errors"]["non_field_errors"] == [after]
+    def test_a_row_out_of_reach_says_what_to_raise(self, api: Api, s3: S3Server):
+        body = jsonl([{"n": 1}, {"n": 2, "text": "x" * 5_000_000}, {"n": 3}])
+        path = path_of(api, s3, "a.jsonl", body)
+        told = api.get(f"{path}/rows")
+        assert [row["data"]["n"] for row in told["rows"]] == [1, 3]
+        assert "the limit is" in told["errors"][0]["reason"]
+        api.ctx.settings = replace(api.ctx.settings, rows_bytes=3 * 1024 * 1024)
+        part = api.get(f"{path}/rows")
+        assert [row["data"]["n"] for row in part["rows"]] == [1]
+        assert out_of_reach(api, path, after=part["next"]).startswith("Row 1 can't be reached")
+
+    @pytest.mark.parametrize("form", ["json", "parquet"])
+    def test_nor_the_first(self, api: Api, s3: S3Server, form: str):
+        rows = [{"text": Random(n).randbytes(1_500_000).hex()} for n in range(2)]
+        path = path_of(api, s3, f"a.{form}", FORMS[form](rows))
+        api.ctx.settings = replace(api.ctx.settings, rows_bytes=1)
+        assert out_of_reach(api, path).startswith("Row 0 can't be reached")
+        if form == "json":
+            out_of_reach(api, path, way="columns")
+
+    def test_a_decoder_that_takes_too_long(self, api: Api, s3: S3Server, monkeypatch: pytest.MonkeyPatch):
+        path = path_of(api, s3, "a.parquet", parquet(ROWS[:50]))
+        patience = property(lambda _: 1e-9)
+        monkeypatch.setattr("shared.services.datasets.rows._Bounded.patience", patience)
+        out_of_reach(api, path)
+
+
+def out_of_reach(api: Api, path: str, way: str = "rows", **query: Any) -> str:
+    """What is said of rows that can't be had within the limits."""
+    told = api.get(f"{path}/{way}", 400, params=query)["validation_errors"]["non_field_errors"][0]
+    assert "SLUICE_ROWS_BYTES" in told
+    return str(told)
 
 
 class TestTrouble:

@@ -19,10 +19,11 @@ from shared.model.row_filter import RowFilter, pick
 from shared.model.rows import BadRow, Checkpoint, TaskRow, readable_extension
 from shared.model.storage import Storage
 from shared.model.task import task_id
+from shared.ports import ObjectStore
 from shared.services.context import Context
 from shared.services.datasets import records
 from shared.services.datasets.row_cursor import RowCursor, hash_of
-from shared.services.imports.reading import HINT, ByteSource, RangedSource, read_rows
+from shared.services.imports.reading import HINT, RangedSource, read_rows
 from shared.services.imports.reading.parquet_schema import Schema, read_schema
 from shared.services.storages import connecting
 from shared.services.storages.connecting import NON_FIELD
@@ -136,23 +137,27 @@ class _SpentError(Exception):
     """The request has read or waited as much as it may."""
 
 
-class _Bounded:
+class _Bounded(RangedSource):
     """A source that ends a request which reads too much of it, or for too long."""
 
-    def __init__(self, ctx: Context, source: ByteSource) -> None:
-        self.key = source.key
-        self.size = source.size
+    def __init__(self, ctx: Context, store: ObjectStore, entry: Entry) -> None:
+        super().__init__(store, entry.key, entry.version, entry.size)
         self.until = ctx.clock() + ctx.settings.rows_seconds
         """When to stop behind a row; a row that takes twice as long is given up."""
         self._late = self.until + ctx.settings.rows_seconds
         self._left = ctx.settings.rows_bytes
-        self._ctx, self._source = ctx, source
+        self._ctx = ctx
 
-    def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the source. Raises `_SpentError`."""
-        if self._left <= 0 or self._ctx.clock() > self._late:
+    @property
+    def patience(self) -> float:
+        """Seconds until it is given up."""
+        return max(0.0, self._late - self._ctx.clock())
+
+    def fetch(self, offset: int, length: int) -> bytes:
+        """Bytes of the store. Raises `_SpentError`."""
+        if self._left <= 0 or not self.patience:
             raise _SpentError
-        part = self._source.read(offset, length)
+        part = super().fetch(offset, length)
         self._left -= len(part)
         return part
 
@@ -168,20 +173,21 @@ class _File:
             store = ctx.open_store(storage)
         except StoreError as error:
             raise connecting.refusal(ctx, storage, error) from None
-        self._source = RangedSource(store, entry.key, entry.version, entry.size)
+        self._source = _Bounded(ctx, store, entry)
 
     def describe(self) -> Described:
         """Of Parquet as the footer says, of JSON as the first rows do."""
         try:
             schema = read_schema(self._source)
+        except _SpentError:
+            raise self._stuck(_BEGIN) from None
         except StoreError as error:
             raise self._refusal(error) from None
         if schema is not None and not _wraps(schema):
             return Described(Columns(schema.columns, schema.complete), schema.rows, 0, [])
         sample, errors, size, ended = Sample(), list[BadOne](), 0, False
-        bounded = _Bounded(self._ctx, self._source)
         rows, broken = 0, False
-        with closing(self._rows(bounded, _BEGIN)) as found:
+        with closing(self._rows(_BEGIN)) as found:
             try:
                 for row in found:
                     rows = row.after.row
@@ -193,7 +199,7 @@ class _File:
                         size += len(row.data)
                     if size >= self._ctx.settings.rows_sample_bytes or rows >= SAMPLE_ROWS:
                         break
-                    if self._ctx.clock() >= bounded.until:
+                    if self._ctx.clock() >= self._source.until:
                         break
                 else:
                     ended = not broken
@@ -208,11 +214,10 @@ class _File:
         found: list[Row] = []
         errors: list[BadOne] = []
         place, room, looked_at, unreadable = begin.place, self._ctx.settings.rows_answer_bytes, 0, 0
-        bounded = _Bounded(self._ctx, self._source)
-        with closing(self._rows(bounded, place)) as rows:
+        with closing(self._rows(place)) as rows:
             try:
                 for row in rows:
-                    if len(found) >= size or room <= 0 or (looked_at and self._ctx.clock() >= bounded.until):
+                    if len(found) >= size or room <= 0 or (looked_at and self._ctx.clock() >= self._source.until):
                         return RowsPage(found, looked_at, unreadable, errors, begin._replace(place=place).text())
                     place, looked_at = row.after, looked_at + 1
                     if isinstance(row, BadRow):
@@ -234,11 +239,10 @@ class _File:
                 return RowsPage(found, looked_at, unreadable, errors, begin._replace(place=place).text())
         return RowsPage(found, looked_at, unreadable, errors, None)
 
-    def _rows(self, source: ByteSource, start: Checkpoint) -> Generator[TaskRow | BadRow]:
-        settings = self._ctx.settings
-        patience = 2 * settings.rows_seconds
+    def _rows(self, start: Checkpoint) -> Generator[TaskRow | BadRow]:
+        source, most = self._source, self._ctx.settings.max_row_bytes
         try:
-            yield from read_rows(source, start=start, max_row_bytes=settings.max_row_bytes, patience=patience)
+            yield from read_rows(source, start=start, max_row_bytes=most, patience=source.patience)
         except StoreError as error:
             raise self._refusal(error) from None
 
