@@ -11,6 +11,7 @@ from starlette.routing import Route as AnyRoute
 
 from functions.access import admin, own_storage, visible_project
 from functions.additions import add_additions
+from functions.dataset_rows import add_rows
 from functions.datasets import add_datasets
 from functions.dependencies import Caller, Ctx
 from functions.errors import Json
@@ -274,6 +275,7 @@ add_datasets(router, BASES["dataset"])
 for _provider in PROVIDERS.values():
     if "dataset" in _provider.directions:
         add_additions(router, f"{BASES['dataset']}/{_provider.type}", _provider)
+        add_rows(router, f"{BASES['dataset']}/{_provider.type}", _provider)
 
 
 # The lowest of these is tried first.

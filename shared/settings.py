@@ -232,6 +232,14 @@ class Settings:
     """How long a preview looks for objects."""
     records_seconds: float = 5.0
     """How long one request looks through a dataset's records; then it says where to go on."""
+    rows_seconds: float = 10.0
+    """How long one request reads rows of a dataset's file; then it says where to go on."""
+    rows_bytes: int = 128 * 1024 * 1024
+    """The most that it reads of the file, and"""
+    rows_answer_bytes: int = 8 * 1024 * 1024
+    """the size of the rows beyond which it shows no further one."""
+    rows_sample_bytes: int = 512 * 1024
+    """Size of the first rows by which the columns of JSON files are told; a thousand rows at most."""
     snapshot_seconds: float = 20.0
     """How long one request takes a snapshot; the next one goes on with it."""
     max_snapshots: int = 100

@@ -135,6 +135,10 @@ CALLS: dict[str, Call | list[Call]] = {
             ("GET", "/{id}/records", Call("admin", status=frozenset({200, 400}))),
             ("GET", "/{id}/records/count", Call("admin")),
             ("GET", "/{id}/records/{record}", Call("admin", status=frozenset({200, 400}))),
+            *(
+                ("GET", f"/{{id}}/records/{{record}}/{way}", Call("admin", status=frozenset({200, 400})))
+                for way in ("columns", "rows")
+            ),
             ("POST", "/{id}/snapshots", of("admin", title="Another")),
             ("GET", "/{id}/snapshots", Call("admin")),
             *((method, "/{id}/snapshots/{snapshot}", Call("admin")) for method in ("GET", "DELETE")),

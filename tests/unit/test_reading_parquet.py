@@ -1,5 +1,6 @@
 import io
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -324,3 +325,18 @@ def test_text_that_is_not_utf8_late_in_a_group_and_within_a_dictionary() -> None
 def test_digests_agree_with_those_of_json() -> None:
     rows = rows_of(simple(1, 1)) + rows_of(orjson.dumps([{"t": "text 0", "n": 0}]))
     assert len({row.digest for row in rows if isinstance(row, TaskRow)}) == 1
+
+
+def test_a_decoder_that_takes_too_long_is_ended() -> None:
+    class Slow(WholeBytes):
+        def read(self, offset: int, length: int) -> bytes:
+            """Answers when the time is over."""
+            if offset:
+                for timer in threading.enumerate():
+                    if isinstance(timer, threading.Timer):
+                        timer.join()
+            return super().read(offset, length)
+
+    with pytest.raises(TimeoutError):
+        list(read_rows(Slow("a.parquet", simple(10, 10)), max_row_bytes=1000, patience=0.0))
+    assert len(list(read_rows(WholeBytes("a.parquet", simple(10, 10)), max_row_bytes=1000, patience=600.0))) == 10

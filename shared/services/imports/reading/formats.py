@@ -27,22 +27,25 @@ _BOM = b"\xef\xbb\xbf"
 _PARQUET = b"PAR1"
 _HEAD = 64
 _SPACE = b" \t\r\n"
-_HINT = "to make one task per object turn on 'use_blob_urls'"
+HINT = "to make one task per object turn on 'use_blob_urls'"
 
 
-def read_rows(source: ByteSource, *, start: Checkpoint = _START, max_row_bytes: int) -> Iterator[TaskRow | BadRow]:
+def read_rows(
+    source: ByteSource, *, start: Checkpoint = _START, max_row_bytes: int, patience: float | None = None
+) -> Iterator[TaskRow | BadRow]:
     """The rows of an object, lazily, from `start`: the `after` of the last row that was dealt with.
 
     Nothing the bytes hold raises; a `StoreError` of the source passes through, and then the rows can be taken up again
     at the last checkpoint. Holds no more than about `max_row_bytes` and two blocks at once. A JSON text is measured
-    before it is parsed, so spacing counts against `max_row_bytes`.
+    before it is parsed, so spacing counts against `max_row_bytes`. `patience`: seconds after which the process
+    that decodes Parquet is ended and `TimeoutError` raised.
     """
     if start.offset > source.size:
         return
     end = nothing_more(start.row, source)
     if not readable_extension(source.key):
         named = f"files named .{extension(source.key)[:20]} hold no tasks (.json, .jsonl and .parquet do)"
-        yield bad_row(None, f"{named}; {_HINT}", end, fatal=True)
+        yield bad_row(None, f"{named}; {HINT}", end, fatal=True)
         return
     if isinstance(source, WholeBytes) and source.body.startswith(b"{") and source.size <= max_row_bytes:
         try:
@@ -58,7 +61,7 @@ def read_rows(source: ByteSource, *, start: Checkpoint = _START, max_row_bytes: 
     if window.data.startswith(_PARQUET):
         from shared.services.imports.reading.parquet import read_parquet  # Most never need it.
 
-        yield from read_parquet(source, start, max_row_bytes)
+        yield from read_parquet(source, start, max_row_bytes, patience)
         return
     mark = len(_BOM) if window.data.startswith(_BOM) else 0
     index = window.skip_space(mark)
@@ -190,4 +193,4 @@ def _foreign(head: bytes) -> str:
     length = 20 if head[:4].isascii() and head[:4].decode().isprintable() else 4
     runs = re.findall(rb"[ -~]+|[^ -~]", head[:length])
     begins = " ".join(f"'{run.decode()}'" if b" " <= run <= b"~~" else f"0x{run[0]:02x}" for run in runs)
-    return f"the file is no JSON, JSONL or Parquet (it starts with {begins}); {_HINT}"
+    return f"the file is no JSON, JSONL or Parquet (it starts with {begins}); {HINT}"

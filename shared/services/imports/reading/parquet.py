@@ -6,6 +6,7 @@ import marshal
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import IO, Any, cast
@@ -17,7 +18,9 @@ _NOTHING: MappingProxyType[str, bytes] = MappingProxyType({})
 _BAD = len(BadRow._fields)
 
 
-def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> Iterator[TaskRow | BadRow]:
+def read_parquet(
+    source: ByteSource, start: Checkpoint, max_row_bytes: int, patience: float | None = None
+) -> Iterator[TaskRow | BadRow]:
     """The rows of a Parquet file, a column a key.
 
     The columns "data", "predictions", "annotations" and "meta" may hold JSON as text. Nanoseconds are cut to
@@ -26,10 +29,16 @@ def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> I
     Memory is bounded as long as single cells and pages are: pages are unpacked whole.
 
     The library aborts its process on some damaged files. So another process, which stays for the next file, decodes,
-    and asks this one for the bytes; its end is the file's failure.
+    and asks this one for the bytes; its end is the file's failure. After `patience` seconds, if that is given, it is
+    ended whatever it does, and `TimeoutError` raised.
     """
     reader = _take()
     row, first, done = start.row, not start.row, False
+    late = threading.Event()
+    timer = threading.Timer(patience or 0.0, reader.stop, [late])
+    if patience is not None:
+        timer.daemon = True
+        timer.start()
     try:
         send(reader.input, (source.size, *start, max_row_bytes))
         while (message := receive(reader.output)) is not None:
@@ -47,10 +56,13 @@ def read_parquet(source: ByteSource, start: Checkpoint, max_row_bytes: int) -> I
     except BrokenPipeError:
         pass
     finally:
+        timer.cancel()
         if done and not _idle:
             _idle.append(reader)
         else:
             reader.end()
+    if late.is_set():
+        raise TimeoutError
     reason = "the Parquet file can't be read: its decoder broke down, as damaged files or a lack of memory make it"
     yield bad_row(None if first else row, reason, nothing_more(row, source), fatal=True)
 
@@ -92,6 +104,11 @@ class _Reader:
         self.input = cast(IO[bytes], self.process.stdin)
         self.output = cast(IO[bytes], self.process.stdout)
         self.owner = os.getpid()
+
+    def stop(self, late: threading.Event) -> None:
+        """Ends what it does, from another thread, and says so."""
+        late.set()
+        self.process.kill()
 
     def end(self) -> None:
         """Ends it, whatever it does."""

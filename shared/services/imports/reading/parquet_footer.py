@@ -8,6 +8,7 @@ _TEXT = {0, 4, 19}
 _LOGICAL_TEXT = {1, 4, 11}
 _UUID = 14
 _BYTE_ARRAY = 6
+_Field = tuple[int, int, int]
 
 
 class Group(NamedTuple):
@@ -24,14 +25,14 @@ class Footer:
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        fields, _ = _struct(body, 0)
+        fields, _ = struct(body, 0)
         self._schema, self._groups = fields[2][1:], fields[4][1:]
         self.uuids = set(self._uuids())
         self.groups = []
         self.columns = 1
-        for start, end in _items(body, self._groups[0]):
-            parts, _ = _struct(body, start)
-            size, rows = (_number(body, parts[name]) for name in (2, 3))
+        for start, end in items(body, self._groups[0]):
+            parts, _ = struct(body, start)
+            size, rows = (number(body, parts[name]) for name in (2, 3))
             if rows < 0 or size < 0:
                 raise ValueError("its footer is damaged")
             self.columns = max(1, _list(body, parts[1][1])[1])
@@ -39,11 +40,10 @@ class Footer:
 
     def _uuids(self) -> Iterator[str]:
         """The names of UUIDs, at whatever depth: the reader makes them bytes."""
-        for start, _ in _items(self._body, self._schema[0]):
-            fields, _ = _struct(self._body, start)
-            if 10 in fields and _UUID in _struct(self._body, fields[10][1])[0]:
-                size, at = _varint(self._body, fields[4][1])
-                yield self._body[at : at + size].decode()
+        for start, _ in items(self._body, self._schema[0]):
+            fields, _ = struct(self._body, start)
+            if 10 in fields and _UUID in struct(self._body, fields[10][1])[0]:
+                yield text_at(self._body, fields[4])
 
     def only(self, group: Group, *, as_bytes: bool) -> bytes:
         """The end of a file that has one row group only. `as_bytes`: with binary for text, which is not checked."""
@@ -56,15 +56,15 @@ class Footer:
 
     def _without_text(self) -> Iterator[bytes]:
         body = self._body
-        elements = list(_items(body, self._schema[0]))
+        elements = list(items(body, self._schema[0]))
         yield body[self._schema[0] : elements[0][0]]
         for start, end in elements:
-            fields, _ = _struct(body, start)
-            if 1 not in fields or _number(body, fields[1]) != _BYTE_ARRAY:
+            fields, _ = struct(body, start)
+            if 1 not in fields or number(body, fields[1]) != _BYTE_ARRAY:
                 yield body[start:end]
                 continue
-            text = 6 in fields and _number(body, fields[6]) in _TEXT
-            text = text or (10 in fields and not _LOGICAL_TEXT.isdisjoint(_struct(body, fields[10][1])[0]))
+            text = 6 in fields and number(body, fields[6]) in _TEXT
+            text = text or (10 in fields and not _LOGICAL_TEXT.isdisjoint(struct(body, fields[10][1])[0]))
             for name, (kind, begin, stop) in fields.items():
                 if not text or name not in (6, 10):
                     yield bytes((kind, name << 1)) + body[begin:stop]  # The long form: the field's name in full.
@@ -73,15 +73,18 @@ class Footer:
 
 def page(body: bytes) -> tuple[int, int, int | None]:
     """Of a page's header: its own length, the length of the page behind it, and the page's checksum."""
-    fields, end = _struct(body, 0)
-    checksum = _number(body, fields[4]) & 0xFFFFFFFF if 4 in fields else None
-    return end, _number(body, fields[3]), checksum
+    fields, end = struct(body, 0)
+    checksum = number(body, fields[4]) & 0xFFFFFFFF if 4 in fields else None
+    return end, number(body, fields[3]), checksum
 
 
-_Field = tuple[int, int, int]
+def text_at(body: bytes, field: _Field) -> str:
+    """The text of a field."""
+    size, at = _varint(body, field[1])
+    return body[at : at + size].decode()
 
 
-def _struct(body: bytes, at: int) -> tuple[dict[int, _Field], int]:
+def struct(body: bytes, at: int) -> tuple[dict[int, _Field], int]:
     """The fields of a struct, each as its kind, its first byte and the byte behind it; and the byte behind it all."""
     fields, name = {}, 0
     while head := body[at]:
@@ -92,13 +95,13 @@ def _struct(body: bytes, at: int) -> tuple[dict[int, _Field], int]:
         else:
             raw, at = _varint(body, at)
             name = raw >> 1 ^ -(raw & 1)
-        end = at if kind in (1, 2) else _skip(body, at, kind)
+        end = at if kind in (1, 2) else skip(body, at, kind)
         fields[name] = (kind, at, end)
         at = end
     return fields, at + 1
 
 
-def _skip(body: bytes, at: int, kind: int) -> int:
+def skip(body: bytes, at: int, kind: int) -> int:
     """The byte behind a value."""
     if kind in (4, 5, 6):
         while body[at] & 128:
@@ -114,9 +117,9 @@ def _skip(body: bytes, at: int, kind: int) -> int:
     elif kind in (9, 10):
         of, count, at = _list(body, at)
         for _ in range(count):
-            at = _skip(body, at, of)
+            at = skip(body, at, of)
     elif kind == 12:
-        at = _struct(body, at)[1]
+        at = struct(body, at)[1]
     else:
         raise ValueError("its footer is damaged")
     if at > len(body):
@@ -133,10 +136,11 @@ def _list(body: bytes, at: int) -> tuple[int, int, int]:
     return head & 15, count, at
 
 
-def _items(body: bytes, at: int) -> Iterator[tuple[int, int]]:
+def items(body: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Of a list's items, each one's first byte and the byte behind it."""
     kind, count, at = _list(body, at)
     for _ in range(count):
-        end = _skip(body, at, kind)
+        end = skip(body, at, kind)
         yield at, end
         at = end
 
@@ -154,6 +158,7 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
             raise ValueError("its footer is damaged")
 
 
-def _number(body: bytes, field: _Field) -> int:
+def number(body: bytes, field: _Field) -> int:
+    """The integer of a field."""
     raw, _ = _varint(body, field[1])
     return raw >> 1 ^ -(raw & 1)

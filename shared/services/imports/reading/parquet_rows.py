@@ -13,7 +13,7 @@ from arro3.io import read_parquet as open_parquet
 
 from shared.model.rows import BadRow, Checkpoint, TaskRow, bad_row, build_row
 from shared.services.imports.reading.parquet_footer import Footer, Group, page
-from shared.services.imports.reading.source import BLOCK, ByteSource, nothing_more
+from shared.services.imports.reading.source import BLOCK, ByteSource, nothing_more, read_span
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 4 * BLOCK
@@ -103,22 +103,14 @@ def _batches(source: ByteSource, footer: Footer, begin: int, group: Group) -> It
 
 def _read_footer(source: ByteSource) -> tuple[bytes, int]:
     """The footer, which is read whole and so must not be too large, and where it begins."""
-    tail = _read(source, max(0, source.size - 8), source.size)
+    tail = read_span(source, max(0, source.size - 8), source.size)
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] != b"PAR1" or length > source.size - 12:
         raise ValueError("its end is missing or damaged")
     if length > _MAX_FOOTER:
         raise ValueError(f"its footer has {length} bytes; the limit is {_MAX_FOOTER}")
     begin = source.size - 8 - length
-    return _read(source, begin, begin + length), begin
-
-
-def _read(source: ByteSource, offset: int, stop: int) -> bytes:
-    parts = []
-    while offset < stop and (part := source.read(offset, min(stop - offset, BLOCK))):
-        parts.append(part)
-        offset += len(part)
-    return b"".join(parts)
+    return read_span(source, begin, begin + length), begin
 
 
 def _to_dicts(batch: Any, uuids: set[str]) -> list[dict[str, Any] | str]:

@@ -32,6 +32,15 @@ def nothing_more(row: int, source: ByteSource) -> Checkpoint:
     return Checkpoint(row + 1, source.size + 1)
 
 
+def read_span(source: ByteSource, offset: int, stop: int) -> bytes:
+    """The bytes from `offset` up to `stop`, by blocks; fewer only at the source's end."""
+    parts = []
+    while offset < stop and (part := source.read(offset, min(stop - offset, BLOCK))):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
 class WholeBytes:
     """An object in memory: the fast path for small ones."""
 
@@ -70,9 +79,7 @@ class RangedSource:
         if not 0 <= skip < len(self._block):
             ahead = BLOCK if skip == len(self._block) else _PEEK
             self._block = b""  # Not two blocks at once.
-            self._block = self._store.read(
-                self.key, self._version, offset=offset, length=min(max(length, ahead), self.size - offset)
-            )
+            self._block = self.fetch(offset, min(max(length, ahead), self.size - offset))
             self._base, skip = offset, 0
             if not self._block:
                 # A row can't tell the end of its file from a lost one, so it must not look like one.
@@ -80,6 +87,10 @@ class RangedSource:
         if skip == 0 and length >= len(self._block):
             return self._block
         return self._block[skip : skip + length]
+
+    def fetch(self, offset: int, length: int) -> bytes:
+        """Bytes of the store, for every block."""
+        return self._store.read(self.key, self._version, offset=offset, length=length)
 
 
 class Window:
