@@ -86,12 +86,15 @@ class Pieces:
                 raise KeyError(snapshot)
             yield from unpack_pieces(document.data["blob"])
 
-    def fingerprints(self, lists: Sequence[Ref]) -> set[str]:
-        """What these parts of lists name; those that are gone name nothing."""
-        found: set[str] = set()
-        for start in range(0, len(lists), PAGE):
-            for document in filter(None, self.documents.get_many(lists[start : start + PAGE])):
-                found.update(it.fingerprint for it in unpack_pieces(document.data["blob"]))
+    def lists_of(self, snapshot: int, parts: int) -> list[tuple[Ref, list[str]]]:
+        """The parts of a snapshot's list that are there, and the fingerprints that each names."""
+        refs = [self.list_ref(snapshot, part) for part in range(parts)]
+        found: list[tuple[Ref, list[str]]] = []
+        for start in range(0, parts, PAGE):
+            for document in self.documents.get_many(refs[start : start + PAGE]):
+                if document is not None:
+                    pieces = unpack_pieces(document.data["blob"])
+                    found.append((document.ref, [piece.fingerprint for piece in pieces]))
         return found
 
     def entries(self, storage_map: str, fingerprints: Sequence[str]) -> list[list[Entry]]:

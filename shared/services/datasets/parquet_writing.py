@@ -1,4 +1,6 @@
-"""Writes Parquet as a stream, which no library here can: each row group is given away as soon as it is there.
+"""Writes Parquet in parts that are asked for: each row group is given away as soon as it is there.
+
+The library for Parquet writes whole files, into something that it waits for.
 
 Flat columns of texts and 64-bit integers; a page a column and row group, plain, packed with gzip.
 https://parquet.apache.org/docs/file-format/
