@@ -23,9 +23,10 @@ class Api:
         config = '<View><Image name="image" value="$image"/></View>'
         return int(self._ok(self.http.post("/api/projects/", json={"title": title, "label_config": config}))["id"])
 
-    def storage(self, project: int, *, kind: str = "", **settings: Any) -> dict[str, Any]:
+    def storage(self, project: int, *, kind: str = "", direction: str = "import", **settings: Any) -> dict[str, Any]:
         kind = kind or ("s3" if "bucket" in settings else "localfiles")
-        return self._ok(self.http.post(f"/api/storages/{kind}/", json={"project": project, **settings}))
+        base = {"import": "", "dataset": "dataset/"}[direction]
+        return self._ok(self.http.post(f"/api/storages/{base}{kind}/", json={"project": project, **settings}))
 
     def s3_storage(self, project: int, endpoint: str, **settings: Any) -> dict[str, Any]:
         keys = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "s3_endpoint": endpoint}
@@ -33,7 +34,9 @@ class Api:
         return self.storage(project, **keys, **(defaults | settings))
 
     def path(self, storage: dict[str, Any]) -> str:
-        return f"/api/storages/{storage['type']}/{storage['id']}"
+        """Of a storage; a dataset is one without a project."""
+        base = "" if "project" in storage else "dataset/"
+        return f"/api/storages/{base}{storage['type']}/{storage['id']}"
 
     def sync(self, storage: dict[str, Any]) -> dict[str, Any]:
         return self._ok(self.http.post(self.path(storage) + "/sync"))
@@ -50,6 +53,16 @@ class Api:
                 return now
             tick.wait(0.05)
         raise AssertionError(f"still {now['status']} after {seconds} s: {now}")
+
+    def records(self, storage: dict[str, Any]) -> list[dict[str, Any]]:
+        """All records of a dataset, part by part."""
+        found: list[dict[str, Any]] = []
+        after: str | None = ""
+        while after is not None:
+            query = {"after": after, "page_size": 1000}
+            part = self._ok(self.http.get(f"{self.path(storage)}/records", params=query))
+            found, after = found + part["records"], part["next"]
+        return found
 
     def tasks(self, project: int) -> list[dict[str, Any]]:
         """All tasks of a project, page by page."""
