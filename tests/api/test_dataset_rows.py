@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -12,9 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.bench.s3_process import S3Server
+from shared.model.providers import PROVIDERS
 from shared.model.task import task_id
-from tests.api.client import Api
+from tests.api.buckets import Place, gcs_process, place, settings
+from tests.api.client import Api, base
 from tests.api.datasets import sync, synced
+from tests.emulators_buckets import azure_emulator, redis_emulator
+
+__all__ = ["azure_emulator", "gcs_process", "place", "redis_emulator", "settings"]
 
 ROWS = [
     {
@@ -62,6 +68,7 @@ def all_rows(api: Api, path: str, **query: Any) -> tuple[list[Any], list[Any]]:
     after: dict[str, str] = {}
     while True:
         parts.append(api.get(f"{path}/rows", params={**query, **after}))
+        assert parts[-1]["next"] != after.get("after", ""), "it goes on"
         if parts[-1]["next"] is None:
             return [row for part in parts for row in part["rows"]], parts
         after = {"after": parts[-1]["next"]}
@@ -156,6 +163,35 @@ def path_is_parquet(api: Api, path: str) -> bool:
     return bool(api.get(path)["key"].endswith(".parquet"))
 
 
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_times_are_compared_as_times_on_every_page(api: Api, s3: S3Server, form: str):
+    days = [datetime(2026, 1, n % 28 + 1, tzinfo=UTC) for n in range(100)]
+    body = jsonl([{"at": day.isoformat()} for day in days]) if form == "jsonl" else parquet([{"at": it} for it in days])
+    path = path_of(api, s3, f"a.{form}", body)
+    where = '{"at": {">=": "2026-01-20T01:00:00+01:00"}}'
+    found, parts = all_rows(api, path, page_size=7, where=where)
+    assert [row["row"] for row in found] == [n for n, day in enumerate(days) if day.day >= 20]
+    assert len(parts) > 2
+    other = {"after": parts[0]["next"], "where": '{"at": "soon"}'}
+    assert list(api.get(f"{path}/rows", 400, params=other)["validation_errors"]) == ["where"]
+
+
+def test_on_a_server_of_each_kind(api: Api, place: Place):
+    if "dataset" not in PROVIDERS[place.type].directions:
+        api.post(base(place.type, "dataset"), place.fields, 404)
+        return
+    place.put("a.jsonl", jsonl(ROWS[:30]))
+    place.put("b.parquet", parquet(ROWS[:30]))
+    made = api.post(base(place.type, "dataset"), place.fields, 201)
+    path = f"{base(place.type, 'dataset')}/{made['id']}"
+    sync(api, path)
+    for record in api.get(f"{path}/records")["records"]:
+        one = f"{path}/records/{record['id']}"
+        found, _ = all_rows(api, one, page_size=4, where='{"label": "dog"}')
+        assert [row["data"] for row in found] == [row for row in ROWS[:30] if row["label"] == "dog"]
+        assert len(api.get(f"{one}/columns")["columns"]) == 8
+
+
 class TestLimits:
     def test_bytes_run_out_and_next_says_where(self, api: Api, s3: S3Server):
         """Each request reads some blocks; all of them together every row, once, whatever is found."""
@@ -167,12 +203,14 @@ class TestLimits:
         assert sum(part["looked_at"] for part in parts) == 20_000
 
     def test_time_runs_out(self, api: Api, s3: S3Server, monkeypatch: pytest.MonkeyPatch):
-        path = path_of(api, s3, "a.jsonl", jsonl(ROWS[:50]))
+        path = path_of(api, s3, "a.jsonl", b"x\n" * 20 + jsonl(ROWS[:50]))
         ticks = iter(range(1_000_000_000, 2_000_000_000))
         monkeypatch.setattr(api.ctx, "clock", lambda: float(next(ticks)))
         found, parts = all_rows(api, path)
         assert [row["data"] for row in found] == ROWS[:50]
         assert len(parts) > 3
+        assert parts[0]["rows"] == [], "bad rows take their time too"
+        assert sum(part["looked_at"] for part in parts) == 70
 
     def test_answers_are_bounded(self, api: Api, s3: S3Server):
         path = path_of(api, s3, "a.jsonl", jsonl([{"text": "x" * 1000, "n": n} for n in range(50)]))
