@@ -65,7 +65,8 @@ class GcsStored(Stored):
         super().__init__(body, content_type, modified)
         self.generation = str(generation)
         updated = self.iso.decode()
-        self.item = f'"size":"{len(body)}","generation":"{generation}","updated":"{updated}"'
+        kind = json.dumps(content_type)
+        self.item = f'"size":"{len(body)}","generation":"{generation}","updated":"{updated}","contentType":{kind}'
 
 
 class Gcs:
@@ -229,7 +230,7 @@ def described(key: bytes, stored: GcsStored) -> Response:
     """What is told of an object."""
     prefix = "x-goog-meta-"
     metadata = {name.removeprefix(prefix): value for name, value in stored.about.items() if name.startswith(prefix)}
-    more = json.dumps({"contentType": stored.content_type, "metadata": metadata})[1:-1]
+    more = json.dumps({"metadata": metadata})[1:-1]
     return Response(200, f'{{"name":{json.dumps(key.decode())},{stored.item},{more}}}'.encode(), "application/json")
 
 

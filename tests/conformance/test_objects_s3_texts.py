@@ -6,6 +6,7 @@ from shared.adapters.objects.redact import redact
 from shared.adapters.objects.s3 import survives_path
 from shared.adapters.objects.s3_listing import parse_page
 from shared.errors import StoreError
+from shared.ports import ObjectInfo
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def contents(key: str) -> str:
 
 def test_an_entry_is_read_whole() -> None:
     for space in ("", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"', ' xmlns="http://other/"'):
-        assert parse_page(page(contents("a%2Bb"), space=space)).objects == [("a%2Bb", 7, "e", 1767323045.678, "")]
+        assert parse_page(page(contents("a%2Bb"), space=space)).objects == [ObjectInfo("a%2Bb", 7, "e", 1767323045.678)]
 
 
 def test_keys_are_decoded_only_if_the_answer_says_so() -> None:
