@@ -1,4 +1,4 @@
-"""Syncs by schedule: when they are due, that each is started once, and what failures do."""
+"""Scheduled syncs, of import storages and datasets: when they are due, started once each, and what failures do."""
 
 import pytest
 
@@ -13,9 +13,10 @@ from tests.simulation.world import STORAGE, World
 HOUR, DAY = 3600.0, 86_400.0
 
 
-@pytest.fixture
-def world():
-    world = World(MemoryObjects(), Settings(max_lanes=1), config={"sync_interval": 60})
+@pytest.fixture(params=["import", "dataset"])
+def world(request):
+    config = {"sync_interval": 60}
+    world = World(MemoryObjects(), Settings(max_lanes=1), config=config, direction=request.param)
     world.edited = True  # runs fail here, and are meant to
     return world
 
@@ -29,6 +30,10 @@ def started(world):
     before = world.gate().run_seq
     sweep(world.ctx)
     return world.gate().run_seq - before
+
+
+def edit(world, **fields):
+    editing.update(world.ctx, S3, STORAGE, fields, partial=True, direction=stored(world).direction)
 
 
 def finish(world, *, failed=False):
@@ -83,16 +88,16 @@ def test_an_edit_gives_it_another_chance(world):
     started(world)
     finish(world, failed=True)
     assert started(world) == 0
-    editing.update(world.ctx, S3, STORAGE, {"sync_interval": 5}, partial=True)
+    edit(world, sync_interval=5)
     assert (stored(world).failures, stored(world).next_sync) == (0, world.now + 300)
 
 
 @pytest.mark.parametrize("fields", [{"synchronizable": False}, {"sync_interval": 0}])
 def test_not_for_those_that_have_none(world, fields):
-    editing.update(world.ctx, S3, STORAGE, fields, partial=True)
+    edit(world, **fields)
     world.now += DAY
     assert (started(world), stored(world).next_sync) == (0, None)
-    editing.update(world.ctx, S3, STORAGE, {"synchronizable": True, "sync_interval": 60}, partial=True)
+    edit(world, synchronizable=True, sync_interval=60)
     assert started(world) == 1
 
 
