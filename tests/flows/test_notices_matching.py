@@ -1,4 +1,4 @@
-"""Which storages a notice concerns, and what a burst of notices costs. No bucket is opened for a notice."""
+"""Which storages a notice concerns, of both kinds, and what a burst of notices costs. No notice opens a bucket."""
 
 import math
 
@@ -48,19 +48,27 @@ def ctx(tmp_path, moment):
     app.close(ctx)
 
 
+@pytest.fixture(params=["import", "dataset"])
+def direction(request):
+    return request.param
+
+
 @pytest.fixture
-def add(ctx):
+def add(ctx, direction):
     """Adds a storage that was synced before, without a look into its bucket, and returns its id."""
 
     def added(kind, project=1, *, status="completed", **given):
         provider = PROVIDERS[kind]
-        values = clean(provider, {"auto_sync": True, "recursive_scan": True, **given}, partial=False)
+        values = clean(
+            provider, {"auto_sync": True, "recursive_scan": True, **given}, partial=False, direction=direction
+        )
         secrets = {name: values.pop(name) or "" for name in provider.secrets}
         number = ctx.documents.count(Query(collection="storages")) + 1
         storage = Storage(
             id=number,
             type=kind,
-            project=project,
+            direction=direction,
+            project=project if direction == "import" else 0,
             created_at=0.0,
             config={**values, **identity_of(provider, secrets)},
             secrets=ctx.vault.seal(secrets),
@@ -70,7 +78,7 @@ def add(ctx):
         gate = Gate(
             id=str(number),
             storage=number,
-            project=1,
+            project=storage.project,
             map=f"m{number}",
             run_seq=1,
             location=storage.location,
@@ -170,7 +178,7 @@ def test_keys_are_ordered_as_the_provider_does(ctx, add):
         assert [hint.value.id for hint in ctx.hints.find()] == [chunk]
 
 
-def test_a_storage_of_an_earlier_release_listens_once_it_is_told_to(ctx, add):
+def test_a_storage_of_an_earlier_release_listens_once_it_is_told_to(ctx, add, direction):
     number = add("gcs", bucket="b", auto_sync=False)
     stored = ctx.documents.get(Ref("storages", str(number)))
     config = orjson.loads(stored.data["config"])
@@ -180,7 +188,7 @@ def test_a_storage_of_an_earlier_release_listens_once_it_is_told_to(ctx, add):
     ctx.documents.commit([Create(stored.ref, {**old, "config": orjson.dumps(config)})])
     assert marked(ctx, of("gcs")) == []
     for on in (True, False, True):
-        editing.update(ctx, PROVIDERS["gcs"], number, {"auto_sync": on}, partial=True)
+        editing.update(ctx, PROVIDERS["gcs"], number, {"auto_sync": on}, partial=True, direction=direction)
         assert marked(ctx, of("gcs")) == ([number] if on else [])
 
 
@@ -200,7 +208,7 @@ def test_what_fails_for_one_storage_keeps_no_other_from_its_mark(ctx, add, monke
     assert [hint.value.storage for hint in ctx.hints.find()] == [second]
 
 
-def test_another_bucket_begins_anew_and_what_was_noted_goes_with_its_map(ctx, add, moment):
+def test_another_bucket_begins_anew_and_what_was_noted_goes_with_its_map(ctx, add, moment, direction):
     number = add("gcs", bucket="b")
     notices.honour(ctx, [of("gcs")])
     gate = ctx.gates.get(number).value
@@ -211,7 +219,7 @@ def test_another_bucket_begins_anew_and_what_was_noted_goes_with_its_map(ctx, ad
     moment[0] += WINDOW
     event_notes.write_down(ctx)
     assert ctx.event_work.get(gate.map).value.events == 3
-    registration.delete(ctx, PROVIDERS["gcs"], number)
+    registration.delete(ctx, PROVIDERS["gcs"], number, direction)
     sweeping.sweep(ctx)
     assert ctx.documents.count(Query(collection="event_work")) == 0
     notices.honour(ctx, [of("gcs")])
@@ -224,14 +232,15 @@ UPLOADS, SECONDS, PER_TICK = 10_000, 10, 0.25
 
 
 @pytest.mark.parametrize("order", ["appended", "random"])
-def test_a_burst_costs_chunks_and_windows_not_objects(ctx, s3, moment, order):
+def test_a_burst_costs_chunks_and_windows_not_objects(ctx, s3, moment, order, direction):
     """Ten thousand uploads in ten seconds, each told by a request of its own. All arrive, at a bounded cost."""
     s3.drop("bucket")
     s3.fill("bucket", 1_000, prefix="img/")
     project = projects.create(ctx, {"title": "project"}, user=1)
     given = {"bucket": "bucket", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
-    given |= {"project": project.id, "recursive_scan": True, "use_blob_urls": True, "auto_sync": True}
-    number = registration.create(ctx, S3, given, user=users.first(ctx)).id
+    given |= {"recursive_scan": True, "auto_sync": True}
+    given |= {"project": project.id, "use_blob_urls": True} if direction == "import" else {}
+    number = registration.create(ctx, S3, given, direction, user=users.first(ctx)).id
     runs.start_run(ctx, number)
     work(ctx)
     before = views.storage_info(ctx, ctx.storages.get(number).value)
@@ -263,10 +272,12 @@ def test_a_burst_costs_chunks_and_windows_not_objects(ctx, s3, moment, order):
     assert writes["hints"] <= 3 * rounds
     assert listings <= 2 * rounds
     assert writes["ledgers"] <= 2 * rounds
-    assert writes["tasks"] == UPLOADS == ctx.tasks.count(project.id) - 1_000
+    tasks = UPLOADS if direction == "import" else 0
+    assert writes["tasks"] == tasks == max(0, ctx.tasks.count(project.id) - 1_000)
     assert writes["event_work"] <= (SECONDS + 100) / WINDOW + 1
     assert writes["storages"] == writes["runs"] == writes["gates"] == 0
-    assert (info.meta["events"], info.meta["event_tasks_created"]) == (UPLOADS, UPLOADS)
+    made = "event_tasks_created" if direction == "import" else "event_records_created"
+    assert (info.meta["events"], info.meta[made]) == (UPLOADS, UPLOADS)
     assert 0 < info.meta["event_syncs"] <= 2 * rounds
     print(f"{order}: {chunks} chunks, {listings} listings, {dict(writes)}")
 
