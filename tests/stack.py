@@ -34,8 +34,8 @@ class Api:
         return self.storage(project, **keys, **(defaults | settings))
 
     def path(self, storage: dict[str, Any]) -> str:
-        """Of a storage; a dataset is one without a project."""
-        base = "" if "project" in storage else "dataset/"
+        """Of a storage; a dataset is one without a project. A type may also be given with its direction."""
+        base = "" if "project" in storage or "/" in storage["type"] else "dataset/"
         return f"/api/storages/{base}{storage['type']}/{storage['id']}"
 
     def sync(self, storage: dict[str, Any]) -> dict[str, Any]:
