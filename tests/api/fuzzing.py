@@ -17,7 +17,7 @@ from infra.bench.s3_process import S3Server
 from infra.emulators import HOST, Missing, redis, running
 from shared.settings import Settings
 from tests.api.documented import document, resolved
-from tests.api.world import RECEIVER, World
+from tests.api.world import BUCKET, RECEIVER, World
 
 CONFIG = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
 """The token is the test's to send; made-up ones are 401 whatever else is asked."""
@@ -89,6 +89,7 @@ def known(world: World, name: str, path: str) -> Any:
         "url": RECEIVER,
         "bucket": "pictures",
         "path": world.admin.folder(),
+        "fileuri": f"s3://{BUCKET}/key",
         "id": ids.get(path.rpartition("/")[0] + "/{id}"),
     }
     return values.get(name)
