@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 _TEXT = {0, 4, 19}
 """Converted types that are read as text: UTF8, ENUM, JSON."""
-_LOGICAL_TEXT = {1, 4, 11}
+_LOGICAL_TEXT = {1, 4, 12}
+"""Logical types that are read as text: STRING, ENUM, JSON."""
 _UUID = 14
 _BYTE_ARRAY = 6
 _Field = tuple[int, int, int]
