@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from infra.bench.s3_process import GcsServer, gcs_server
 from infra.emulators import Running, azurite, running
 from shared.adapters.objects.opening import Stores
 from shared.errors import StoreError
@@ -57,6 +58,22 @@ AS_APPLICATION = {
 def identities() -> Iterator[Identities]:
     with identity_server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def gcs_process() -> Iterator[GcsServer]:
+    with gcs_server() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs(gcs_process: GcsServer, identities: Identities) -> GcsServer:
+    """A server with one object, for the impersonated service account; it looks at signatures."""
+    gcs_process.reset(everything=True)
+    gcs_process.put("bucket", "key", "body")
+    gcs_process.access(identities.token("impersonated"))
+    gcs_process.signers(public_key=identities.public_key)
+    return gcs_process
 
 
 @pytest.fixture

@@ -1,19 +1,21 @@
 """Service accounts of Google by impersonation and federation: whom they ask, renewal, refusals; no secret told."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from google.auth import _helpers as google_time
 
-from infra.bench.s3_process import GcsServer, gcs_server
+from infra.bench.s3_process import GcsServer
 from shared.errors import CredentialsError, StoreUnavailableError
 from shared.ports import ObjectStore
 from shared.settings import Settings
 from tests.identities import (
     AS_MEMBER,
     AS_READER,
+    gcs,
+    gcs_process,
     google_process,
     identities,
     identity_settings,
@@ -29,24 +31,10 @@ from tests.identity_servers import (
     Identities,
 )
 
-__all__ = ["google_process", "identities", "identity_settings", "open_store", "own_key"]
+__all__ = ["gcs", "gcs_process", "google_process", "identities", "identity_settings", "open_store", "own_key"]
 
 Open = Callable[..., ObjectStore]
 Make = Callable[..., Settings]
-
-
-@pytest.fixture(scope="module")
-def gcs_process() -> Iterator[GcsServer]:
-    with gcs_server() as server:
-        yield server
-
-
-@pytest.fixture
-def gcs(gcs_process: GcsServer, identities: Identities) -> GcsServer:
-    gcs_process.reset(everything=True)
-    gcs_process.put("bucket", "key", "body")
-    gcs_process.access(identities.token("impersonated"))
-    return gcs_process
 
 
 @pytest.fixture

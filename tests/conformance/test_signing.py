@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from infra.bench.s3_process import GcsServer, S3Server, gcs_server, s3_server
+from infra.bench.s3_process import GcsServer, S3Server, s3_server
 from infra.emulators import Running
 from infra.emulators.azurite import ACCOUNT, KEY
 from shared.adapters.objects.azure import AzureObjects
@@ -25,6 +25,8 @@ from tests.identities import (
     AS_ROLE,
     azure_over_https,
     certificate,
+    gcs,
+    gcs_process,
     google_process,
     identities,
     identity_settings,
@@ -36,7 +38,16 @@ from tests.identities import (
 )
 from tests.identity_servers import READER, Identities
 
-__all__ = ["azure_over_https", "certificate", "google_process", "identities", "identity_settings", "open_store"]
+__all__ = [
+    "azure_over_https",
+    "certificate",
+    "gcs",
+    "gcs_process",
+    "google_process",
+    "identities",
+    "identity_settings",
+    "open_store",
+]
 __all__ += ["own_key", "trusted"]
 
 Open = Callable[..., ObjectStore]
@@ -48,21 +59,6 @@ def s3() -> Iterator[S3Server]:
     with s3_server() as server:
         server.put("bucket", "key", "body")
         yield server
-
-
-@pytest.fixture(scope="module")
-def gcs_process() -> Iterator[GcsServer]:
-    with gcs_server() as server:
-        yield server
-
-
-@pytest.fixture
-def gcs(gcs_process: GcsServer, identities: Identities) -> GcsServer:
-    gcs_process.reset(everything=True)
-    gcs_process.put("bucket", "key", "body")
-    gcs_process.access(identities.token("impersonated"))
-    gcs_process.signers(public_key=identities.public_key)
-    return gcs_process
 
 
 def asked(identities: Identities, what: str) -> int:

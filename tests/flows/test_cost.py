@@ -2,38 +2,19 @@
 
 import pytest
 
-from functions.runtime import deliver
-from infra.counting import CountingDocuments
-from infra.local import local_settings
-from shared import app
 from shared.model.providers import S3
 from shared.services import projects
 from shared.services.accounts import users
-from shared.services.storages import registration, views
-from shared.services.sync import runs
+from shared.services.storages import registration
+from tests.flows.counted import ctx, synced
 
-
-@pytest.fixture
-def ctx(tmp_path, store):
-    ctx = app.build(local_settings(tmp_path / "data", tmp_path), deliver, documents=CountingDocuments(store))
-    yield ctx
-    app.close(ctx)
+__all__ = ["ctx"]
 
 
 @pytest.fixture
 def objects(request):
     """How many: enough for the promise to show, and fewer where the server is slow."""
     return 5_000 if request.node.get_closest_marker("emulator") else 20_000
-
-
-def sync(ctx, storage):
-    """One run, on this thread."""
-    runs.start_run(ctx, storage)
-    while ctx.queue.step():
-        pass
-    stored = ctx.storages.get(storage)
-    assert stored is not None
-    return views.storage_info(ctx, stored.value)
 
 
 def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3, objects):
@@ -45,12 +26,12 @@ def test_a_no_op_sync_reads_and_writes_chunks(ctx, s3, objects):
     settings = {"bucket": "bucket", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     settings |= {"project": project.id, "prefix": "images", "recursive_scan": True, "use_blob_urls": True}
     storage = registration.create(ctx, S3, settings, user=users.first(ctx))
-    first = sync(ctx, storage.id)
+    first = synced(ctx, storage.id)
     assert ("completed", objects) == (first.status, first.last_sync_count)
     ctx.documents.reset()
     s3.reset()
 
-    second = sync(ctx, storage.id)
+    second = synced(ctx, storage.id)
 
     assert ("completed", 0, objects) == (second.status, second.last_sync_count, second.meta["tasks_existed"])
     writes, reads, lanes = ctx.documents.writes, ctx.documents.reads, ctx.settings.max_lanes

@@ -6,45 +6,29 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from functions.runtime import deliver
-from infra.counting import CountingDocuments
-from infra.local import local_settings
-from shared import app
 from shared.adapters.objects.memory import MemoryObjects
 from shared.model.dataset_record import RecordFilter
 from shared.model.providers import S3
 from shared.ports import Query
 from shared.services.accounts import users
 from shared.services.datasets import records
-from shared.services.storages import registration, views
+from shared.services.storages import registration
 from shared.services.sweeping import sweep
-from shared.services.sync import runs
 from shared.settings import Settings
+from tests.flows.counted import ctx, synced
 from tests.notices import bridged, until
 from tests.simulation.world import STORAGE, World
+
+__all__ = ["ctx"]
 
 SECRET = "a-secret-of-the-sender-0001"
 KEYS = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
 
 @pytest.fixture
-def ctx(tmp_path, store):
-    ctx = app.build(local_settings(tmp_path / "data", tmp_path), deliver, documents=CountingDocuments(store))
-    yield ctx
-    app.close(ctx)
-
-
-@pytest.fixture
 def objects(request):
     """How many: 200,000, and fewer where the server is slow."""
     return 20_000 if request.node.get_closest_marker("emulator") else 200_000
-
-
-def synced(ctx, storage):
-    runs.start_run(ctx, storage)
-    while ctx.queue.step():
-        pass
-    return views.storage_info(ctx, ctx.storages.get(storage).value)
 
 
 def documents(ctx):

@@ -3,24 +3,15 @@
 import orjson
 import pytest
 
-from functions.runtime import deliver
-from infra.counting import CountingDocuments
-from infra.local import local_settings
-from shared import app
 from shared.model.providers import S3
 from shared.services.accounts import users
 from shared.services.datasets import comparing, freezing, manifests
 from shared.services.storages import registration
-from shared.services.sync import runs
+from tests.flows.counted import ctx, synced
+
+__all__ = ["ctx"]
 
 SORT_KEY = S3.sort_key
-
-
-@pytest.fixture
-def ctx(tmp_path, store):
-    ctx = app.build(local_settings(tmp_path / "data", tmp_path), deliver, documents=CountingDocuments(store))
-    yield ctx
-    app.close(ctx)
 
 
 @pytest.fixture
@@ -36,18 +27,8 @@ def storage(ctx, s3, objects):
     s3.fill("many", objects, prefix="images/")
     given = {"bucket": "many", "s3_endpoint": s3.endpoint, "aws_access_key_id": "a", "aws_secret_access_key": "b"}
     storage = registration.create(ctx, S3, given, "dataset", user=users.first(ctx))
-    sync(ctx, storage)
+    assert synced(ctx, storage.id).status == "completed"
     return storage
-
-
-def sync(ctx, storage):
-    """One run, on this thread."""
-    runs.start_run(ctx, storage.id)
-    while ctx.queue.step():
-        pass
-    stored = ctx.storages.get(storage.id)
-    assert stored is not None
-    assert stored.value.status == "completed"
 
 
 def test_a_hundred_changes_among_very_many(ctx, s3, storage, objects):
@@ -68,7 +49,7 @@ def test_a_hundred_changes_among_very_many(ctx, s3, storage, objects):
             case _:
                 s3.put("many", f"{key}.copy", b"new")
                 wanted[f"{key}.copy"] = "added"
-    sync(ctx, storage)
+    assert synced(ctx, storage.id).status == "completed"
     chunks = ctx.documents.count(ctx.chunks.query(("map", "==", first.map)))
     ctx.documents.reset()
     second = freezing.take(ctx, storage)
