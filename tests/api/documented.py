@@ -53,6 +53,11 @@ def paths() -> list[tuple[re.Pattern[str], str]]:
 
 
 @cache
+def components() -> dict[str, Any]:
+    return {"schemas": strict(document()["components"]["schemas"])}
+
+
+@cache
 def validator(path: str, method: str, status: str) -> Any:
     answers = document()["paths"][path][method]["responses"]
     content = resolved(answers[status]).get("content")
@@ -69,7 +74,7 @@ def compiled(schema: str) -> Any:
     while texts:
         for name in COMPONENT.findall(texts.pop()):
             if name not in found:
-                found[name] = strict(document()["components"]["schemas"][name])
+                found[name] = components()["schemas"][name]
                 texts.append(json.dumps(found[name]))
     return jsonschema_rs.Draft202012Validator({**json.loads(schema), "components": {"schemas": found}})
 
