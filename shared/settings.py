@@ -27,6 +27,18 @@ BARE_NAMES = {
     "azure_client_id": "AZURE_CLIENT_ID",
 }
 
+LEAST = {
+    "batch_writes": 100,  # half of them is for what a commit writes beside its tasks
+    "batch_bytes": 1_000_000,  # a task of `max_row_bytes` fits
+    "max_lanes": 1,
+    "queue_pool": 1,
+    "chunk_target": 1,
+    "fetch_parallel": 1,
+    "storage_in_progress_timer": 0.1,
+    "slice_seconds": 1.0,
+}
+"""Below these nothing would ever get done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -254,7 +266,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, **overrides: Any) -> "Settings":
-        """Settings from variables; `overrides` win. An unreadable value is named in the ValueError."""
+        """Settings from variables; `overrides` win. A value that can't be meant is named in the ValueError."""
         hints = get_type_hints(cls)
         values: dict[str, Any] = {}
         for field in fields(cls):
@@ -263,7 +275,9 @@ class Settings:
                 names += [prefix + bare for prefix in COMPATIBLE_PREFIXES]
             for name in names:
                 if (text := env.get(name)) is not None:
-                    values[field.name] = _parse(name, text, hints[field.name])
+                    value = values[field.name] = _parse(name, text, hints[field.name])
+                    if value < LEAST.get(field.name, value):
+                        raise ValueError(f"{name}={text!r}: at least {LEAST[field.name]} is needed")
                     break
         return cls(**(values | overrides))
 

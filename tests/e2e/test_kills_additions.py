@@ -13,7 +13,7 @@ RECORDS = 10_000
 @pytest.fixture
 def sluice(tmp_path):
     """Small commits, so that there is a middle to be killed in."""
-    with server(tmp_path / "data", tmp_path, SLUICE_BATCH_WRITES="150") as one:
+    with server(tmp_path / "data", tmp_path, SLUICE_BATCH_WRITES="100") as one:
         yield one
 
 

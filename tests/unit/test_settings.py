@@ -1,0 +1,24 @@
+"""Settings as the environment gives them: what can't be meant is refused by name, before anything runs on it."""
+
+import pytest
+
+from shared.settings import LEAST, Settings
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_too_little_is_refused(name):
+    variable = "STORAGE_IN_PROGRESS_TIMER" if name == "storage_in_progress_timer" else f"SLUICE_{name.upper()}"
+
+    with pytest.raises(ValueError, match=f"{variable}='0': at least {LEAST[name]} is needed"):
+        Settings.from_env({variable: "0"})
+
+
+def test_defaults_are_enough():
+    settings = Settings()
+
+    assert all(getattr(settings, name) >= least for name, least in LEAST.items())
+
+
+def test_what_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="SLUICE_MAX_LANES='many': a number is needed"):
+        Settings.from_env({"SLUICE_MAX_LANES": "many"})
