@@ -45,6 +45,7 @@ data "aws_iam_policy_document" "events" {
   count = local.eventbridge
 
   statement {
+    sid     = "EventBridge"
     actions = ["sts:AssumeRole"]
 
     principals {
