@@ -55,6 +55,16 @@ def test_all_that_goes_in_and_out_is_described(folder: Path):
     assert len(blocks) == len(re.findall(r'^(?:variable|output) "', code(folder), re.MULTILINE))
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_no_secret_is_validated(folder: Path):
+    """Terraform prints what a validation refuses, whether the variable is sensitive or not."""
+    variables = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', code(folder), re.MULTILINE | re.DOTALL)
+
+    secret = {name: "validation {" in body for name, body in variables if "sensitive   = true" in body}
+
+    assert secret == {name: False for name, _ in variables if "secret" in name}
+
+
 def test_no_module_says_where_its_provider_is():
     found = {folder.name: "provider " in code(folder) for folder in FOLDERS}
 
