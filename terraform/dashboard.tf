@@ -75,7 +75,6 @@ resource "google_monitoring_dashboard" "this" {
   project = var.project
   dashboard_json = jsonencode({
     displayName = "Sluice: ${var.name}"
-    labels      = { (var.name) = "" }
     mosaicLayout = {
       columns = 48
       tiles = [
