@@ -86,7 +86,7 @@ def load(path: str | Path = LIST) -> Deployed:
 
 
 def _entry(kind: type[_Entry], name: str, written: Mapping[str, Any]) -> _Entry:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}
     known = {field.name for field in fields(kind)} - {"name"}
     if unknown := values.keys() - known:
         raise ValueError(f"{name}: {kind.__name__} has no field {sorted(unknown)}")
