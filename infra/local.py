@@ -97,7 +97,7 @@ def running(
     try:
         recovery.expire_leases(ctx)
         app.start(ctx)
-        with _sweeping(ctx), _serving(ctx, host, port) as url:
+        with _sweeping(ctx), serving(_application(ctx), host, port) as url:
             yield Stack(url, tokens.first_token(settings), ctx)
     finally:
         app.close(ctx)
@@ -123,13 +123,14 @@ def _sweeping(ctx: Context) -> Iterator[None]:
 
 
 @contextmanager
-def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
+def serving(application: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serves an application by a thread of this process until the context is left; its URL."""
     # Naming the protocol makes asyncio switch Nagle off: 40 ms less for each answer.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)  # a client that comes before the server thread waits instead of being refused
-        config = uvicorn.Config(_application(ctx), log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
         thread.start()
