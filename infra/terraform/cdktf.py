@@ -18,7 +18,7 @@ _NESTED = re.compile(r'= new (\w+)\(this, "\w+"(?:, (true|false))?\)')
 _WRITER, _WRITER_END = "  protected synthesizeHclAttributes()", "\n  }\n"
 _PLAIN = {"String": "string", "Number": "number", "Boolean": "bool", "StringMap": ["map", "string"]}
 _STORED = {"string": "string", "boolean": "bool", "number": "number"}
-_MAPS = {"StringMap": "string", "NumberMap": "number", "BooleanMap": "bool", "AnyMap": "dynamic"}
+_MAPS = {"StringMap": "string", "NumberMap": "number", "BooleanMap": "bool"}
 _SECRET = {"secret_data", "secret_data_wo", "result", "bcrypt_hash", "primary_access_key", "secondary_access_key"}
 
 
@@ -85,7 +85,7 @@ def _block(source: str, start: str, writer: str, end: str) -> dict[str, Any]:
             how = "filled"
         nested = _NESTED.search(body)
         if nested is None or nested[1].startswith("cdktf."):
-            attributes[name] = _attribute(name, how, _type(body, nested))
+            attributes[name] = _attribute(name, how, _type(body))
             continue
         struct = re.sub(r"(List|Map|OutputReference)$", "", nested[1])
         inside = _block(
@@ -110,7 +110,7 @@ def _attribute(name: str, how: str, cty: Any) -> list[Any]:
     return [how, cty, *(["sensitive"] if name in _SECRET else [])]
 
 
-def _type(body: str, nested: re.Match[str] | None) -> Any:
+def _type(body: str) -> Any:
     """The type of an attribute, in the notation of the plugin protocol."""
     got = re.search(r"this\.get(\w+?)Attribute\(", body)
     if got is not None and got[1] in _PLAIN:
@@ -118,9 +118,11 @@ def _type(body: str, nested: re.Match[str] | None) -> Any:
     if got is not None and got[1] in {"List", "NumberList"}:
         collection = "set" if "Fn.tolist" in body else "list"
         return [collection, "number" if got[1] == "NumberList" else "string"]
-    if mapped := re.search(r"cdktf\.(\w+Map)\(", body):
+    if (mapped := re.search(r"cdktf\.(\w+Map)\(", body)) is not None and mapped[1] in _MAPS:
         return ["map", _MAPS[mapped[1]]]
-    return "dynamic"
+    if "?: number[][]" in body:
+        return ["list", ["list", "number"]]
+    raise LookupError(f"the package holds an attribute of a type that is not known here:\n{body}")
 
 
 def _object(block: dict[str, Any]) -> list[Any]:
@@ -141,6 +143,6 @@ def _arguments(source: str, written: str) -> dict[str, Any]:
             inside = _between(source, f"export function {function[1] if function else ''}(", "\n}\n")
             blocks[name] = {"nesting": kind, "min": 0, "max": 1, **_arguments(source, inside)}
         else:
-            element = _STORED.get(re.sub(r"(List|Map)$", "", stored), "dynamic")
+            element = _STORED[re.sub(r"(List|Map)$", "", stored)]
             attributes[name] = ["optional", element if kind == "simple" else [kind, element]]
     return {"attributes": attributes, "blocks": blocks}

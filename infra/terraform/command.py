@@ -19,6 +19,10 @@ _MIRRORS = (
 _REGISTRY = "registry.terraform.io"
 
 
+class TerraformError(Exception):
+    """What Terraform refused, in its own words; or that it is not here."""
+
+
 @dataclass(frozen=True)
 class Done:
     """What a run of Terraform came to: its exit code, and all it printed."""
@@ -28,9 +32,9 @@ class Done:
     errors: str = ""
 
     def check(self) -> str:
-        """The output. RuntimeError with what Terraform said if it failed."""
+        """The output."""
         if self.code:
-            raise RuntimeError(f"terraform failed:\n{self.output}{self.errors}")
+            raise TerraformError(f"{self.output}{self.errors}")
         return self.output
 
 
@@ -54,11 +58,13 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Don
     """One command of Terraform in a folder, without colours and questions."""
     program = find()
     if isinstance(program, Missing):
-        raise RuntimeError(str(program))
+        raise TerraformError(program)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     environment |= {"TF_CLI_CONFIG_FILE": os.devnull, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
     environment |= {"CHECKPOINT_DISABLE": "1", "TF_CLI_ARGS": "-no-color"} | (env or {})
-    done = subprocess.run([program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 

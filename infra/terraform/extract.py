@@ -60,7 +60,11 @@ def _of_package(provider: str, wanted: set[tuple[str, str]]) -> dict[str, Any]:
         download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
         subprocess.run([*download, PACKAGES[provider]], check=True)
         package = Package(next(Path(folder).glob("*.whl")))
-    made: dict[str, Any] = {"version": package.version(), "provider": package.provider(), **{kind: {} for kind in KINDS}}
+    made: dict[str, Any] = {
+        "version": package.version(),
+        "provider": package.provider(),
+        **{kind: {} for kind in KINDS},
+    }
     for kind, name in sorted(wanted):
         found = package.type("data" if kind == "data" else "resource", name)
         if kind == "ephemeral":
@@ -74,16 +78,17 @@ def _of_aws(wanted: set[tuple[str, str]]) -> dict[str, Any]:
     if plugins is None:
         raise SystemExit("hashicorp/aws is not on this machine, so aws.json can't be made.")
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "main.tf").write_text(
-            f'terraform {{\n  required_providers {{\n    aws = {{ source = "hashicorp/aws", version = "{plugins.version}" }}\n  }}\n}}\n'
-        )
+        needed = {"aws": {"source": "hashicorp/aws", "version": plugins.version}}
+        Path(folder, "main.tf.json").write_text(json.dumps({"terraform": {"required_providers": needed}}))
         command.run(Path(folder), "init", f"-plugin-dir={plugins.folder}").check()
         said = json.loads(command.run(Path(folder), "providers", "schema", "-json").check())
     schema = said["provider_schemas"]["registry.terraform.io/hashicorp/aws"]
     made: dict[str, Any] = {"version": plugins.version, "provider": {"attributes": {}, "blocks": {}}}
     made["provider"] = _block(schema["provider"]["block"])
     made["provider"]["blocks"].pop("endpoints", None)  # one argument for each service of AWS
-    for kind, all_of_it in zip(KINDS, ("resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"), strict=True):
+    for kind, all_of_it in zip(
+        KINDS, ("resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"), strict=True
+    ):
         names = sorted(name for one, name in wanted if one == kind)
         made[kind] = {name: _block(schema[all_of_it][name]["block"]) for name in names}
     return made
@@ -93,7 +98,9 @@ def _block(block: dict[str, Any]) -> dict[str, Any]:
     """A block as Terraform prints it, in the form of the files."""
     blocks = {
         name: {
-            **{"nesting": one["nesting_mode"], "min": one.get("min_items", 0), "max": one.get("max_items", 0)},
+            "nesting": one["nesting_mode"],
+            "min": one.get("min_items", 0),
+            "max": one.get("max_items", 0),
             **_block(one["block"]),
         }
         for name, one in block.get("block_types", {}).items()

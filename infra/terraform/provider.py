@@ -7,17 +7,19 @@ exclude each other, which change makes a resource anew.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
 import grpc
+from google.protobuf.message_factory import GetMessageClass
 
 from infra.terraform import schemas, values
 from infra.terraform.schemas import Block, Schema
 
+Call = Callable[[Any], Any]
 _HOST = "127.0.0.1"
 _NESTING = {"single": 1, "list": 2, "set": 3}
 _FROM_PROVIDER = ("project", "region", "zone")
@@ -43,9 +45,8 @@ def standing_in() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _serving(schema: Schema) -> Iterator[int]:
-    _, services = _protocol()
     server = grpc.server(ThreadPoolExecutor(max_workers=4))
-    services.add_ProviderServicer_to_server(StandIn(schema), server)
+    server.add_generic_rpc_handlers([_handlers(StandIn(schema, _messages()).calls)])
     port = server.add_insecure_port(f"{_HOST}:0")
     server.start()
     try:
@@ -55,21 +56,57 @@ def _serving(schema: Schema) -> Iterator[int]:
 
 
 @cache
-def _protocol() -> Any:
-    return grpc.protos_and_services("infra/terraform/provider.proto")
+def _messages() -> Any:
+    """The messages of `provider.proto`, compiled now: no generated code to keep."""
+    return grpc.protos("infra/terraform/provider.proto")
+
+
+def _handlers(calls: dict[str, Call]) -> grpc.GenericRpcHandler:
+    service = _messages().DESCRIPTOR.services_by_name["Provider"]
+    handlers = {
+        method.name: grpc.unary_unary_rpc_method_handler(
+            lambda request, _, call=calls[method.name]: call(request),
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda answer: answer.SerializeToString(),
+        )
+        for method in service.methods
+    }
+    return grpc.method_handlers_generic_handler(service.full_name, handlers)
 
 
 class StandIn:
-    """One provider. Its methods are the calls of `provider.proto`, which gives them their names."""
+    """One provider."""
 
-    def __init__(self, schema: Schema) -> None:
-        self._messages, _ = _protocol()
+    def __init__(self, schema: Schema, messages: Any) -> None:
+        self._messages = messages
         self._types = schema.types
-        self._schemas = self._messages.Schemas(provider=self._schema(schema.provider))
+        self._schemas = messages.Schemas(provider=self._schema(schema.provider))
         for kind, types in schema.types.items():
             for name, block in types.items():
                 getattr(self._schemas, kind)[name].CopyFrom(self._schema(block))
         self._defaults: dict[str, Any] = {}
+
+    @property
+    def calls(self) -> dict[str, Call]:
+        """What it does when Terraform calls."""
+        messages = self._messages
+        return {
+            "GetProviderSchema": lambda _: self._schemas,
+            "ValidateProviderConfig": lambda _: messages.Answer(),
+            "ValidateResourceConfig": lambda _: messages.Problems(),
+            "ValidateDataResourceConfig": lambda _: messages.Problems(),
+            "ValidateEphemeralResourceConfig": lambda _: messages.Problems(),
+            "UpgradeResourceState": lambda request: self._answer(json.loads(request.raw.json)),
+            "ConfigureProvider": self._configure,
+            "ReadResource": lambda request: messages.Answer(value=request.value),
+            "PlanResourceChange": self._plan,
+            "ApplyResourceChange": self._apply,
+            "ReadDataSource": self._read,
+            "OpenEphemeralResource": self._open,
+            "RenewEphemeralResource": lambda _: messages.Problems(),
+            "CloseEphemeralResource": lambda _: messages.Problems(),
+            "StopProvider": lambda _: messages.Nothing(),
+        }
 
     def _schema(self, block: Block) -> Any:
         return self._messages.Schema(block=self._block(block))
@@ -99,54 +136,36 @@ class StandIn:
         ]
         return self._messages.Block(attributes=attributes, blocks=blocks)
 
-    def _answer(self, value: Any) -> Any:
-        return self._messages.Answer(value=self._messages.Value(msgpack=values.pack(value)))
-
-    def GetProviderSchema(self, _request: Any, _context: Any) -> Any:
-        return self._schemas
-
-    def ValidateProviderConfig(self, _request: Any, _context: Any) -> Any:
-        return self._messages.Answer()
-
-    def ValidateResourceConfig(self, _request: Any, _context: Any) -> Any:
-        return self._messages.Problems()
-
-    ValidateDataResourceConfig = ValidateEphemeralResourceConfig = ValidateResourceConfig
-    RenewEphemeralResource = CloseEphemeralResource = ValidateResourceConfig
-
-    def ConfigureProvider(self, request: Any, _context: Any) -> Any:
+    def _configure(self, request: Any) -> Any:
         config = values.unpack(request.value.msgpack)
         self._defaults = {name: config[name] for name in _FROM_PROVIDER if isinstance(config.get(name), str)}
         return self._messages.Problems()
 
-    def UpgradeResourceState(self, request: Any, _context: Any) -> Any:
-        return self._answer(json.loads(request.raw.json))
-
-    def ReadResource(self, request: Any, _context: Any) -> Any:
-        return self._messages.Answer(value=request.value)
-
-    def PlanResourceChange(self, request: Any, _context: Any) -> Any:
+    def _plan(self, request: Any) -> Any:
         after = values.unpack(request.after.msgpack)
-        if after is None:  # it goes
+        if after is None:  # the resource goes
             return self._answer(None)
         return self._answer(values.planned(self._types["resource"][request.name], after, self._defaults))
 
-    def ApplyResourceChange(self, request: Any, _context: Any) -> Any:
+    def _apply(self, request: Any) -> Any:
         after = values.unpack(request.after.msgpack)
         if after is None:
             return self._answer(None)
         block = self._types["resource"][request.name]
         return self._answer(values.filled(request.name, block, after, self._defaults))
 
-    def ReadDataSource(self, request: Any, _context: Any) -> Any:
+    def _read(self, request: Any) -> Any:
         block = self._types["data"][request.name]
         config = values.unpack(request.value.msgpack)
         return self._answer(values.filled(request.name, block, config, self._defaults))
 
-    def OpenEphemeralResource(self, request: Any, _context: Any) -> Any:
+    def _open(self, request: Any) -> Any:
         block = self._types["ephemeral"][request.name]
         result = values.opened(block, values.unpack(request.value.msgpack))
-        return self._messages.Opened(result=self._messages.Value(msgpack=values.pack(result)))
+        return self._messages.Opened(result=self._value(result))
 
-    def StopProvider(self, _request: Any, _context: Any) -> Any:
-        return self._messages.Nothing()
+    def _answer(self, value: Any) -> Any:
+        return self._messages.Answer(value=self._value(value))
+
+    def _value(self, value: Any) -> Any:
+        return self._messages.Value(msgpack=values.pack(value))

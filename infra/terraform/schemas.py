@@ -73,7 +73,5 @@ def load(name: str) -> Schema:
 
 def _block(said: dict[str, Any]) -> Block:
     attributes = {name: Attribute(one[0], one[1], len(one) > 2) for name, one in said["attributes"].items()}
-    blocks = {
-        name: Nested(one["nesting"], one["min"], one["max"], _block(one)) for name, one in said["blocks"].items()
-    }
+    blocks = {name: Nested(one["nesting"], one["min"], one["max"], _block(one)) for name, one in said["blocks"].items()}
     return Block(attributes, blocks)
