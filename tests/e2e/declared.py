@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 
@@ -109,6 +110,12 @@ class Declared:
         self.said += done.stdout + done.stderr
         assert done.returncode in {0, CHANGES}, done.stdout + done.stderr
         return done.returncode == 0
+
+    def plan(self, secrets: dict[str, str]) -> str:
+        """All that a saved plan holds."""
+        self._run("plan", "-out=saved.plan", **self._secrets(secrets))
+        with ZipFile(self.folder / "saved.plan") as saved:
+            return "".join(saved.read(name).decode(errors="replace") for name in saved.namelist())
 
     def destroy(self, *, code: int = 0, **env: str) -> str:
         return self._run("destroy", "-auto-approve", code=code, **env)

@@ -93,6 +93,15 @@ def test_applied_twice_it_is_one_storage_with_its_tasks(api: Api, stack: Stack, 
     nothing_told(one, stack)
 
 
+def test_a_saved_plan_holds_no_secret(stack: Stack, declared: Callable[..., Declared]):
+    one = declared()
+
+    saved = one.plan(SECRETS)
+
+    assert one.inputs["settings"]["bucket"] in saved
+    assert [] == [secret for secret in (*SECRETS.values(), stack.token) if secret in saved]
+
+
 def test_changed_settings_edit_it(api: Api, s3: S3Server, declared: Callable[..., Declared], settings: dict[str, Any]):
     """Also those that are declared no longer: they have their default again. The ledger stays, so nothing is twice."""
     one = declared(sync="wait", settings={**settings, "regex_filter": ".*0[0-3][.]jpg"})
