@@ -6,7 +6,7 @@ SDK := .venv-sdk/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install sdk demo test fuzz search serve emulators check bench size
+.PHONY: help install sdk demo test fuzz search serve emulators check bench size deploy smoke destroy
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -56,3 +56,24 @@ bench: $(READY)  ## speed and memory beside the bare storage client; prints a ta
 
 size: $(READY)  ## what the deployed functions' requirements weigh
 	$(BIN)/python -m infra.size
+
+DEPLOYMENT ?= terraform/examples/minimal
+TERRAFORM := terraform -chdir=$(DEPLOYMENT)
+VARIABLES = -var project=$(PROJECT) -var region=$(REGION) -var source_zip=$$($(BIN)/python -m infra.package | tail -n 1) $(ARGS)
+
+deploy: $(READY)  ## Sluice in a Google Cloud project: make deploy PROJECT=... REGION=... [ARGS="-var ..."]
+	@test -n "$(PROJECT)" -a -n "$(REGION)" || { echo "make deploy PROJECT=my-project REGION=europe-west1"; exit 2; }
+	$(TERRAFORM) init -input=false
+	$(TERRAFORM) apply $(VARIABLES)
+
+smoke: $(READY)  ## syncs a tiny bucket with what is deployed, looks, and cleans up: make smoke BUCKET=...
+	@test -n "$(BUCKET)" || { echo "make smoke BUCKET=a-tiny-bucket-that-it-may-read"; exit 2; }
+	SLUICE_TOKEN=$$(eval "$$($(TERRAFORM) output -raw token_command)") \
+		$(BIN)/python -m infra.smoke --url $$($(TERRAFORM) output -raw url) --bucket $(BUCKET) $(ARGS)
+
+destroy: $(READY)  ## removes all that deploy made, documents too: make destroy PROJECT=... REGION=...
+	@test -n "$(PROJECT)" -a -n "$(REGION)" || { echo "make destroy PROJECT=my-project REGION=europe-west1"; exit 2; }
+	@printf 'All documents of Sluice in this project will be gone. Type the name of the project: '; \
+		read -r name; test "$$name" = "$(PROJECT)" || { echo "Nothing was removed."; exit 1; }
+	$(TERRAFORM) apply -auto-approve $(VARIABLES) -var deletion_protection=false
+	$(TERRAFORM) destroy -auto-approve $(VARIABLES) -var deletion_protection=false

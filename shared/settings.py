@@ -47,10 +47,8 @@ class Settings:
     # Where things are.
     data_dir: str = ".sluice"
     secret_key: str = ""
-    """Fernet key that encrypts stored credentials, and from which the key that signs tokens is derived.
-
-    Empty: made once and kept in the data directory (local only).
-    """
+    """Fernet key that encrypts stored credentials, and from which the key that signs tokens is derived. Several with
+    commas between: the first encrypts, all decrypt. Empty: made once, kept in the data directory (local only)."""
     token: str = ""
     """The first user's API token. Empty: made once and printed (local only)."""
     hostname: str = ""
