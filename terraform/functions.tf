@@ -126,7 +126,9 @@ check "urls" {
   data "google_cloud_run_v2_service" "api" {
     project  = var.project
     location = var.region
-    name     = module.function["api"].name
+    name     = local.names.api
+
+    depends_on = [module.function]
   }
 
   assert {
