@@ -90,13 +90,15 @@ def test_the_builder_reads_sources_and_writes_images(deployed):
 
 def test_nobody_else_is_given_anything(deployed):
     """Beside accounts of our own only Google's agents: Pub/Sub's and Cloud Storage's."""
-    ours = {one["account_id"] for one in deployed.of("google_service_account")}
-    others = {name: roles for name, roles in given(deployed).items() if name not in ours and name}
+    accounts = {one["account_id"]: one["name"] for one in deployed.of("google_service_account")}
+    others = [roles for name, roles in given(deployed).items() if name not in accounts and name]
 
-    assert all(re.fullmatch("service-[0-9]+", name) for name in others)
-    assert {"roles/iam.serviceAccountTokenCreator", "roles/pubsub.publisher", "roles/pubsub.subscriber"} == {
-        role for roles in others.values() for role, _ in roles
-    }
+    assert {
+        ("roles/iam.serviceAccountTokenCreator", accounts["sluice-push"]),
+        ("roles/pubsub.publisher", "sluice-bucket-events"),
+        ("roles/pubsub.publisher", "sluice-dead-letters"),
+        ("roles/pubsub.subscriber", "sluice-bucket-events"),
+    } == set().union(*others)
     broad = {"roles/owner", "roles/editor", "roles/viewer"}
     assert not broad & {role for roles in given(deployed).values() for role, _ in roles}
 
