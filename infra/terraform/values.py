@@ -24,7 +24,7 @@ _TEXTS: dict[str, Callable[[str, str], str]] = {
     "project_id": lambda _, project: project,
     "region": lambda *_: "europe-west1",
     "number": lambda *_: _DIGITS,
-    "unique_id": lambda *_: _DIGITS,
+    "unique_id": lambda name, _: str(10**20 + int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**20),
     "account_id": lambda *_: _DIGITS,
     "arn": lambda name, _: f"arn:aws:stand-in:eu-west-1:{_DIGITS}:{name}",
     "uri": lambda name, _: f"https://{name}.stand-in.invalid",

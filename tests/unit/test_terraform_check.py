@@ -116,7 +116,7 @@ def test_a_right_folder_and_its_module_pass(tmp_path: Path) -> None:
         pytest.param(
             '"${var.name}-runs"',
             "google_cloudfunctions2_function.api.name",
-            "Cycle: google_cloudfunctions2_function.api, google_cloud_tasks_queue.runs",
+            "Error: Cycle: google_cloud",
             id="cycle",
         ),
         pytest.param(
