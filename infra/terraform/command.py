@@ -34,7 +34,7 @@ class Done:
     def check(self) -> str:
         """The output."""
         if self.code:
-            raise TerraformError(f"{self.output}{self.errors}")
+            raise TerraformError(self.errors.strip() or self.output)
         return self.output
 
 
