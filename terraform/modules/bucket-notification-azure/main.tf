@@ -38,4 +38,15 @@ resource "azurerm_eventgrid_event_subscription" "this" {
       storage_blob_container_name = storage_blob_dead_letter_destination.value.container
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = (var.secret == "") != (var.entra == null)
+      error_message = "Give either secret or entra."
+    }
+    precondition {
+      condition     = var.secret == "" || length(var.secret) >= 16
+      error_message = "secret has 16 characters or more: the server counts no shorter one."
+    }
+  }
 }

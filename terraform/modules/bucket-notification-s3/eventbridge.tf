@@ -28,6 +28,13 @@ resource "aws_cloudwatch_event_connection" "this" {
       value = var.secret
     }
   }
+
+  lifecycle {
+    precondition {
+      condition     = length(var.secret) >= 16
+      error_message = "eventbridge needs a secret of 16 characters or more: the server counts no shorter one."
+    }
+  }
 }
 
 resource "aws_cloudwatch_event_api_destination" "this" {
@@ -45,6 +52,7 @@ data "aws_iam_policy_document" "events" {
   count = local.eventbridge
 
   statement {
+    sid     = "EventBridge"
     actions = ["sts:AssumeRole"]
 
     principals {
