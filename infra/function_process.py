@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from infra.emulators.process import HOST, free_port
-from infra.processes import ROOT, peak_memory
+from infra.processes import ROOT, peak_memory, shared_memory
 
 START_SECONDS = 60.0
 LOG_TAIL = 3000
@@ -81,6 +81,10 @@ class FunctionProcess:
         """The ids of the process and of all that it started (Linux only)."""
         group = self._running.pid
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == group]
+
+    def memory(self) -> float:
+        """What all of its processes hold now, in MB."""
+        return sum(map(shared_memory, self.members()))
 
     def peak_memory(self) -> float:
         """The most memory that one of its processes ever held, in MB."""

@@ -1,6 +1,7 @@
 """How long each function takes from its start to its first answer, and how much memory it then holds.
 
-From the zip that is deployed, with its own requirements, on Firestore's emulator; one function at a time.
+From the zip that is deployed, with its own requirements, on Firestore's emulator; one function at a time, the best of
+some starts.
 """
 
 import base64
@@ -8,8 +9,8 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from infra.emulators import Missing, Running, firestore, running
@@ -17,7 +18,7 @@ from infra.function_process import Code, FunctionProcess
 from infra.functions import API, load
 from infra.installing import install
 from infra.package import build
-from infra.processes import cpu_seconds, shared_memory
+from infra.processes import cpu_seconds
 
 RUNS = 5
 TOKEN = "the-token-of-a-measurement"  # noqa: S105
@@ -43,37 +44,32 @@ def measure() -> None:
     with tempfile.TemporaryDirectory() as name, running(found) as documents:
         folder = Path(name)
         code = install(build(folder), folder)
-        print("from start to first answer, best of 5       s    CPU s      MB of   without byte code: s    CPU s")
+        print(f"{'from start to first answer':30} {'s':>8} {'CPU s':>8} {'MB':>8}   of")
         for function in load().functions.values():
-            # A new instance of the platform finds byte code only if its image was built with it.
-            bare = best(starts(function.name, code, documents, folder, PYTHONDONTWRITEBYTECODE="1"))
-            with_byte_code = starts(function.name, code, documents, folder)
-            next(with_byte_code)  # writes it
-            it = best(with_byte_code)
-            limit = function.memory
-            print(f"{function.name:36} {it.seconds:8.2f} {it.cpu:8.2f} {it.memory:7.0f} {limit:>7}", end="")
-            print(f"{bare.seconds:20.2f} {bare.cpu:8.2f}")
+            it = best(function.name, code, documents, folder)
+            print(f"{function.name:30} {it.seconds:8.2f} {it.cpu:8.2f} {it.memory:8.0f}   {function.memory}")
 
 
-def best(runs: Iterator[Start]) -> Start:
-    """The least of `RUNS` of them: what other processes of the machine take is not ours."""
-    taken = [next(runs) for _ in range(RUNS)]
-    return Start(*(min(getattr(one, name) for one in taken) for name in Start.__slots__))
+def best(target: str, code: Code, documents: Running, folder: Path) -> Start:
+    """The least of `RUNS` starts: what other processes of the machine take is not ours."""
+    starts = [start(target, code, documents, folder) for _ in range(RUNS)]
+    return Start(*(min(getattr(one, name) for one in starts) for name in Start.__slots__))
 
 
-def starts(target: str, code: Code, documents: Running, folder: Path, **env: str) -> Iterator[Start]:
-    """One start after the other."""
-    while True:
-        process = FunctionProcess(target, folder / f"{target}.log", code)
-        process.env = settings(documents, folder) | env
-        begun = time.monotonic()
-        process.start()
-        try:
-            process.wait("/api/projects" if target == API else "/", Authorization=f"Token {TOKEN}")
-            seconds, members = time.monotonic() - begun, process.members()
-            yield Start(seconds, sum(map(cpu_seconds, members)), sum(map(shared_memory, members)))
-        finally:
-            process.end(signal.SIGKILL)
+def start(target: str, code: Code, documents: Running, folder: Path) -> Start:
+    """Starts a function, asks it for one answer, and kills it."""
+    process = FunctionProcess(target, folder / f"{target}.log", code)
+    process.env = settings(documents, folder)
+    begun = time.monotonic()
+    process.start()
+    try:
+        status = process.wait("/api/projects" if target == API else "/", Authorization=f"Token {TOKEN}")
+        seconds = time.monotonic() - begun
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise SystemExit(f"{target} answered {status}. It printed:\n{process.printed()}")
+        return Start(seconds, sum(map(cpu_seconds, process.members())), process.memory())
+    finally:
+        process.end(signal.SIGKILL)
 
 
 def settings(documents: Running, folder: Path) -> dict[str, str]:

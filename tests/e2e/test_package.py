@@ -130,6 +130,9 @@ def test_the_zip_does_all_that_is_deployed(
         for reader in decoding:
             check_the_path(reader, code)
         assert not any(readers.values())
+        held = {name: round(function.memory()) for name, function in cloud.functions.items()}
+        print(f"memory after its work, in MB: {held}")
+        assert max(held.values()) < 400  # of 512 for most of them
         assert cloud.swept
         assert set(cloud.swept) == {200}, cloud.logs()
     assert digests(code.folder) == before
