@@ -29,6 +29,7 @@ class Stores:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._salt = random_bytes.token_bytes(32)
+        self._proofs = identities.proofs(settings)
         self._open: OrderedDict[str, ObjectStore] = OrderedDict()
         self._lock = Lock()
 
@@ -53,6 +54,7 @@ class Stores:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+        self._proofs.close()
 
     def _arguments(self, storage: Storage, secrets: Mapping[str, str]) -> dict[str, Any]:
         config, settings, kind = storage.config, self._settings, storage.provider.store
@@ -77,7 +79,7 @@ class Stores:
             return timeouts | {
                 "container": config.get("container") or "",
                 **(
-                    identities.application(config, secrets, settings)
+                    identities.application(config, secrets, settings, self._proofs.azure)
                     if config.get("auth_mode")
                     else self._azure_account(config.get("azure_endpoint"), secrets)
                 ),
@@ -92,7 +94,7 @@ class Stores:
                 "versions": storage.direction == "export",
             }
         return timeouts | {
-            **identities.role(config, secrets, settings),
+            **identities.amazon(config, secrets, settings, self._proofs.aws),
             "bucket": config.get("bucket") or "",
             "region": config.get("region_name"),
             "endpoint": config.get("s3_endpoint"),
