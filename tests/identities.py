@@ -44,6 +44,8 @@ AS_ROLE = {
     "aws_access_key_id": AWS_KEYS[0],
     "aws_secret_access_key": AWS_KEYS[1],
 }
+TOKENS = "eyJ"
+"""What every signed token begins with."""
 AS_MEMBER = {**POOL, "google_service_account_email": READER}
 AS_READER = {"target_service_account_email": READER}
 AS_APPLICATION = {
@@ -90,6 +92,7 @@ def identity_settings(identities: Identities, tmp_path: Path) -> Callable[..., S
             "google_iam_credentials_url": identities.url,
             "google_credential_source": json.dumps({"file": str(tmp_path / "subject")}),
             "azure_login_url": f"{identities.url}/",
+            "google_metadata_host": identities.url.removeprefix("http://"),
             "connect_timeout": 2.0,
             "read_timeout": 10.0,
         }
@@ -196,7 +199,7 @@ def refused(call: Callable[[], object], kind: type[StoreError]) -> StoreError:
     error = caught.value
     assert type(error) is kind, repr(error)
     text = "".join(traceback.format_exception(error)) + str(error) + error.detail
-    for secret in ("planted", *AWS_KEYS, EXTERNAL_ID, SUBJECT, CLIENT_SECRET, ASSERTION):
+    for secret in ("planted", *AWS_KEYS, EXTERNAL_ID, SUBJECT, CLIENT_SECRET, ASSERTION, TOKENS):
         assert secret not in text
     seen: BaseException | None = error
     while seen:

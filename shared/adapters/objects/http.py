@@ -7,7 +7,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+from urllib3.util import parse_url
 
 from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.redact import redact
@@ -65,7 +73,8 @@ class Http:
         parts = urlsplit(url)
         try:
             valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
-        except ValueError:
+            parse_url(url)  # as the connections will be made
+        except (ValueError, LocationValueError):
             valid = False
         if not valid or parts.query:
             raise StoreError(f"{place} has no valid address")

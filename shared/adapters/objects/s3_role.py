@@ -83,7 +83,7 @@ class AssumedRole:
     def _refusal(self, caught: ClientError) -> StoreError:
         told = caught.response.get("Error", {})
         code, status = told.get("Code", ""), caught.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        detail = redact(f"{code}: {told.get('Message', '')}", self._secrets)
+        detail = f"{redact(code)}: {redact(told.get('Message', ''), self._secrets)}"
         if code in {*SLOW_DOWN, *PASSING, NO_KEYS_OF_GOOGLE} or status == 429 or status >= 500:
             return StoreUnavailableError(f"AWS STS can't let us assume {self._role} just now", detail=detail)
         return CredentialsError(self._refused(), detail=detail)
