@@ -110,6 +110,22 @@ def federated_file(tmp_path: Path) -> dict[str, str]:
     }
 
 
+def google_workload() -> dict[str, Any]:
+    """Settings of a process that Azure knows by its Google service account."""
+    return {"azure_google_identity": True, "azure_tenant_id": TENANT, "azure_client_id": CLIENT}
+
+
+@pytest.fixture
+def google_machine(identities: Identities, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the service account of the machine that it runs on."""
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
+    here = identities.url.removeprefix("http://")
+    monkeypatch.setenv("GCE_METADATA_IP", here)
+    for name, value in {"_GCE_METADATA_HOST": here, "_NO_GCE_CHECK": False}.items():
+        monkeypatch.setattr(f"google.auth.compute_engine._metadata.{name}", value)  # read when it is imported
+
+
 @pytest.fixture
 def open_store(identity_settings: Callable[..., Settings]) -> Iterator[Callable[..., ObjectStore]]:
     """Opens the bucket of a storage of these fields, as the services do."""
