@@ -4,13 +4,15 @@ Addresses come from the process alone. What is missing never leads to the proces
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.adapters.objects.gcs_identity import GcsIdentity
-from shared.adapters.objects.google_identity import IdentityToken, WebIdentity
 from shared.errors import CredentialsError
 from shared.model.identities import SERVICE_PRINCIPAL
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.adapters.objects.google_identity import IdentityToken, WebIdentity
 
 AZURE_AUDIENCE = "api://AzureADTokenExchange"
 """Of every token that Microsoft trades for one of its own."""
@@ -26,8 +28,8 @@ TWO_TOKENS = (
 class Proofs(NamedTuple):
     """What this process, a service account of Google's, proves itself to others with; None: it does not."""
 
-    aws: WebIdentity | None
-    azure: IdentityToken | None
+    aws: "WebIdentity | None"
+    azure: "IdentityToken | None"
 
     def close(self) -> None:
         """Closes the connections."""
@@ -40,6 +42,11 @@ class Proofs(NamedTuple):
 def proofs(settings: Settings) -> Proofs:
     """Made once and used for all storages, since tokens are kept. Asks nobody. Raises `StoreError`."""
     host, arn, aws, azure = settings.google_metadata_host, settings.aws_web_identity_role_arn, None, None
+    if not (arn or settings.azure_google_identity):
+        return Proofs(None, None)
+    # Imported here: what speaks HTTP is not loaded by a function that opens no bucket.
+    from shared.adapters.objects.google_identity import IdentityToken, WebIdentity
+
     if arn:
         wanted_by = "SLUICE_AWS_WEB_IDENTITY_ROLE_ARN"
         aws = WebIdentity(arn, IdentityToken(host, settings.aws_web_identity_audience, wanted_by=wanted_by))
@@ -49,7 +56,7 @@ def proofs(settings: Settings) -> Proofs:
 
 
 def amazon(
-    config: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings, proof: WebIdentity | None
+    config: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings, proof: "WebIdentity | None"
 ) -> dict[str, Any]:
     """As whom `S3Objects` asks where it has no keys, and the role that it assumes, if the settings name one."""
     return {
@@ -77,7 +84,7 @@ def google(config: Mapping[str, Any], settings: Settings) -> GcsIdentity | None:
 
 
 def application(
-    config: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings, proof: IdentityToken | None
+    config: Mapping[str, Any], secrets: Mapping[str, str], settings: Settings, proof: "IdentityToken | None"
 ) -> dict[str, Any]:
     """The application for `AzureObjects`, and the account whose blobs these are. Raises `CredentialsError`."""
     account = config.get("account_name") or ""
