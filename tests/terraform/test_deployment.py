@@ -117,7 +117,8 @@ def test_each_function_lets_in_its_caller_alone(deployed):
     }
 
     for target, function in load().functions.items():
-        told = settings(deployed, target)
+        told, ingress = settings(deployed, target), deployed.functions[target]["service_config"][0]["ingress_settings"]
+        assert ("ALLOW_ALL" if function.trigger == PUBLIC else "ALLOW_INTERNAL_ONLY") == ingress
         if function.trigger == PUBLIC:
             # Whom everybody may call must not take an unsigned token for a checked one.
             assert ({"allUsers"}, False) == (invokers[target], told.platform_checks_callers)
