@@ -18,6 +18,7 @@ _UNKNOWN_TYPE = re.compile(
 )
 _PREFIXES = {"resource type": "", "data source": "data.", "ephemeral resource": "ephemeral."}
 _UNKNOWN_PROVIDER = re.compile(r"Could not retrieve the list of available versions for provider ([\w/]+)")
+_OTHER_FORM = 3  # what `terraform fmt -check` ends with if a file is only formatted otherwise
 _OTHER_VERSION = "no available releases match the given constraints"
 
 
@@ -51,7 +52,9 @@ def check(tree: Path) -> Iterator[Checked]:
 
 def _form(done: command.Done) -> str:
     said = done.output + done.errors
-    return f"{said}\n`terraform fmt -recursive` puts it right." if done.code else ""
+    if done.code == _OTHER_FORM:
+        return f"{said}\n`terraform fmt -recursive` puts it right."
+    return said if done.code else ""
 
 
 def _wrong(folder: Path, *options: str, env: dict[str, str] | None = None) -> str:

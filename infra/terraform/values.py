@@ -103,6 +103,7 @@ def filled(kind: str, block: Block, value: dict[str, Any], defaults: dict[str, A
 
 
 def _made_up(name: str, cty: Any, path: str, short: str, project: str) -> Any:
+    """A value of a type for an attribute of the resource at `path`, which is called `short`."""
     if cty == "string":
         if name in _UUIDS:
             return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{path}#{name}"))

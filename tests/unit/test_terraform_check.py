@@ -190,6 +190,30 @@ def test_a_file_of_another_form_is_found_and_left_alone(tmp_path: Path) -> None:
     assert (tree / "main.tf").read_text() == text
 
 
+def test_a_file_that_is_no_terraform_is_found_where_it_breaks(tmp_path: Path) -> None:
+    tree = write(tmp_path / "terraform", SAMPLE + "resource {\n")
+
+    found = said(tree)
+
+    assert f"on main.tf line {SAMPLE.count(chr(10)) + 1}" in found
+    assert "puts it right" not in found
+
+
+def test_the_newest_provider_of_the_usual_places_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    old, new = tmp_path / ".terraform.d" / "plugins", tmp_path / ".local" / "share" / "terraform" / "plugins"
+    sample = "registry.terraform.io/hashicorp/sample"
+    (old / sample / "1.9.0" / command.PLATFORM).mkdir(parents=True)
+    (old / sample / "2.0.0" / "plan9_arm").mkdir(parents=True)
+    (new / sample).mkdir(parents=True)
+    (new / sample / f"terraform-provider-sample_1.10.0_{command.PLATFORM}.zip").touch()
+
+    found = command.plugins("sample")
+
+    assert found == command.Plugins(new, "1.10.0")
+    assert command.plugins("other") is None
+
+
 def test_a_tree_without_files_is_wrong(tmp_path: Path) -> None:
     assert said(tmp_path) == f"There are no .tf files below {tmp_path.name}."
 
