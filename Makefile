@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SDK := .venv-sdk/.ready
+CHECKOV := .venv-checkov/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
@@ -27,6 +28,11 @@ $(SDK): tests/sdk/requirements.txt
 	@rm -f $@; .venv-sdk/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@ \
 		|| echo "The SDK could not be installed: its tests are skipped."
 
+$(CHECKOV): infra/terraform/requirements.txt
+	$(PYTHON) -m venv .venv-checkov
+	@rm -f $@; .venv-checkov/bin/pip install --quiet --disable-pip-version-check --requirement $< && touch $@ \
+		|| echo "Checkov could not be installed: it is left out."
+
 demo: $(READY)  ## the main job on real images: sync, sync again, count
 	$(BIN)/python -m infra.demo
 
@@ -45,11 +51,14 @@ serve: $(READY)  ## the local stack on port 8080; stays until interrupted
 emulators: $(READY)  ## servers that stand in for the clouds; prints the variables to export, stays until interrupted
 	$(BIN)/python -m infra.emulators
 
-check: $(READY)  ## format, lint, types, import direction
+check: $(READY) $(CHECKOV)  ## format, lint, types, import direction; Terraform's files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra.terraform check
+	@test ! -e $(CHECKOV) -a "$$CI" != true || .venv-checkov/bin/checkov --directory terraform --framework terraform \
+		--quiet --compact --skip-download
 
 bench: $(READY)  ## speed and memory beside the bare storage client; prints a table
 	$(BIN)/python -m infra.bench

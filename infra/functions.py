@@ -49,7 +49,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A queue: which functions it calls, and how fast. Deployed, it is a pool of queues that share its limits."""
+    """A queue: which functions it calls, and how fast. A deployment makes a pool of each."""
 
     name: str
     functions: tuple[str, ...]

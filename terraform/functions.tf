@@ -38,6 +38,18 @@ locals {
   }
 }
 
+# As whom each function runs. They are there before the functions, so that other clouds can be told of them first.
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  project      = var.project
+  account_id   = local.names[each.key]
+  display_name = "Sluice: ${each.key}"
+  description  = each.value.description
+
+  depends_on = [google_project_service.this]
+}
+
 module "function" {
   source   = "./modules/function"
   for_each = local.functions
@@ -48,6 +60,8 @@ module "function" {
   target      = each.key
   description = each.value.description
   labels      = local.labels
+
+  service_account_email = google_service_account.function[each.key].email
 
   runtime               = var.runtime
   source_bucket         = google_storage_bucket.source.name
@@ -73,7 +87,8 @@ module "function" {
   }
 
   invokers = local.callers[each.value.trigger]
-  ingress  = each.value.trigger == "public" ? var.ingress : "ALLOW_ALL"
+  # The project's own queues, timer and subscriptions count as internal.
+  ingress = each.value.trigger == "public" ? var.ingress : "ALLOW_INTERNAL_ONLY"
 
   depends_on = [
     # A revision does not start without its secrets, and a query fails without its index.
@@ -82,6 +97,12 @@ module "function" {
     google_secret_manager_secret_version.notice_secrets,
     google_firestore_index.this,
     google_firestore_field.this,
+    # What a function may do is settled before it is called.
+    google_cloud_tasks_queue_iam_member.enqueuer,
+    google_cloud_tasks_queue_iam_member.viewer,
+    google_project_iam_member.documents,
+    google_service_account_iam_member.acts_as_queue,
+    google_service_account_iam_member.signs,
     google_artifact_registry_repository_iam_member.build_images,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_staging,
@@ -94,7 +115,7 @@ resource "google_project_iam_member" "documents" {
 
   project = var.project
   role    = "roles/datastore.user"
-  member  = module.function[each.value].member
+  member  = google_service_account.function[each.value].member
 
   condition {
     title       = "only_the_database_of_${replace(var.name, "-", "_")}"
@@ -107,9 +128,9 @@ resource "google_project_iam_member" "documents" {
 resource "google_service_account_iam_member" "signs" {
   for_each = local.needing.sign_urls
 
-  service_account_id = module.function[each.value].service_account
+  service_account_id = google_service_account.function[each.value].name
   role               = "roles/iam.serviceAccountTokenCreator"
-  member             = module.function[each.value].member
+  member             = google_service_account.function[each.value].member
 }
 
 module "bucket_access" {
@@ -117,8 +138,8 @@ module "bucket_access" {
   for_each = setunion(var.read_buckets, var.write_buckets)
 
   bucket  = each.value
-  readers = { for target in local.needing.read_buckets : target => module.function[target].member }
-  writers = contains(var.write_buckets, each.value) ? { for target in local.needing.write_buckets : target => module.function[target].member } : {}
+  readers = { for target in local.needing.read_buckets : target => google_service_account.function[target].member }
+  writers = contains(var.write_buckets, each.value) ? { for target in local.needing.write_buckets : target => google_service_account.function[target].member } : {}
 }
 
 # Were the functions somewhere else than said, nothing could call them: better to learn it now.
@@ -126,7 +147,9 @@ check "urls" {
   data "google_cloud_run_v2_service" "api" {
     project  = var.project
     location = var.region
-    name     = module.function["api"].name
+    name     = local.names.api
+
+    depends_on = [module.function]
   }
 
   assert {

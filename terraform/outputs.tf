@@ -36,19 +36,19 @@ output "notification_commands" {
 output "service_accounts" {
   description = "As whom the functions run, by target: whom to grant access to buckets. AWS and Azure know them by unique_id."
   value = {
-    for target, function in module.function :
-    target => { email = function.email, member = function.member, unique_id = function.unique_id }
+    for target, account in google_service_account.function :
+    target => { email = account.email, member = account.member, unique_id = account.unique_id }
   }
 }
 
 output "bucket_readers" {
   description = "The service accounts that read buckets, by target: name to unique id."
-  value       = { for target in local.needing.read_buckets : target => module.function[target].unique_id }
+  value       = { for target in local.needing.read_buckets : target => google_service_account.function[target].unique_id }
 }
 
 output "bucket_writers" {
   description = "The service accounts that write to buckets, by target: name to unique id."
-  value       = { for target in local.needing.write_buckets : target => module.function[target].unique_id }
+  value       = { for target in local.needing.write_buckets : target => google_service_account.function[target].unique_id }
 }
 
 output "dashboard" {

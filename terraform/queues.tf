@@ -41,7 +41,7 @@ resource "google_cloud_tasks_queue_iam_member" "enqueuer" {
   location = var.region
   name     = google_cloud_tasks_queue.this[each.value[0]].name
   role     = "roles/cloudtasks.enqueuer"
-  member   = module.function[each.value[1]].member
+  member   = google_service_account.function[each.value[1]].member
 }
 
 # A run is judged by whether the queue still knows its messages.
@@ -52,7 +52,7 @@ resource "google_cloud_tasks_queue_iam_member" "viewer" {
   location = var.region
   name     = google_cloud_tasks_queue.this[each.value[0]].name
   role     = "roles/cloudtasks.viewer"
-  member   = module.function[each.value[1]].member
+  member   = google_service_account.function[each.value[1]].member
 }
 
 # Who enqueues hands the queue that account.
@@ -61,5 +61,5 @@ resource "google_service_account_iam_member" "acts_as_queue" {
 
   service_account_id = google_service_account.queue.name
   role               = "roles/iam.serviceAccountUser"
-  member             = module.function[each.value].member
+  member             = google_service_account.function[each.value].member
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.terraform import command, provider, schemas
+from infra.terraform.versions import allows
 from infra.terraform.workspace import copied
 
 _UNKNOWN_TYPE = re.compile(
@@ -17,6 +18,7 @@ _UNKNOWN_TYPE = re.compile(
 )
 _PREFIXES = {"resource type": "", "data source": "data.", "ephemeral resource": "ephemeral."}
 _UNKNOWN_PROVIDER = re.compile(r"Could not retrieve the list of available versions for provider ([\w/]+)")
+_OTHER_FORM = 3  # what `terraform fmt -check` ends with if a file is only formatted otherwise
 _OTHER_VERSION = "no available releases match the given constraints"
 
 
@@ -41,14 +43,18 @@ def check(tree: Path) -> Iterator[Checked]:
     with copied(tree) as copy, provider.standing_in() as env:
         for folder in folders:
             what = str(tree.name / folder)
-            yield Checked(what, wrong=_wrong(copy / folder, env=env))
-            if _providers(copy / folder, env) == {"hashicorp/aws"}:
+            wrong = _wrong(copy / folder, env=env)
+            needed = _providers(copy / folder, env)
+            yield Checked(what, wrong=wrong or _other_versions(needed))
+            if set(needed) == {"hashicorp/aws"}:
                 yield _with_aws(what, copy / folder, aws)
 
 
 def _form(done: command.Done) -> str:
     said = done.output + done.errors
-    return f"{said}\n`terraform fmt -recursive` puts it right." if done.code else ""
+    if done.code == _OTHER_FORM:
+        return f"{said}\n`terraform fmt -recursive` puts it right."
+    return said if done.code else ""
 
 
 def _wrong(folder: Path, *options: str, env: dict[str, str] | None = None) -> str:
@@ -74,10 +80,24 @@ def _explained(said: str) -> str:
     return "\n\n".join([said.strip(), *hints])
 
 
-def _providers(folder: Path, env: dict[str, str]) -> set[str]:
-    """The providers that a folder and its modules need."""
-    return set(
-        re.findall(r"provider\[registry\.terraform\.io/([\w/-]+)\]", command.run(folder, "providers", env=env).output)
+def _providers(folder: Path, env: dict[str, str]) -> dict[str, set[str]]:
+    """The providers that a folder and its modules need, each with all that is said of its version."""
+    said = command.run(folder, "providers", env=env).output
+    found: dict[str, set[str]] = {}
+    for name, constraints in re.findall(r"provider\[registry\.terraform\.io/([\w/-]+)\](.*)", said):
+        found.setdefault(name, set()).add(constraints.strip())
+    return found
+
+
+def _other_versions(needed: dict[str, set[str]]) -> str:
+    """What is wrong where a folder wants another version of a provider than the stand-in's schemas are of."""
+    known = {f"hashicorp/{name}": schemas.load(name).version for name in schemas.names()}
+    return "\n".join(
+        f"It needs {name} {constraints}, but infra/terraform/schemas has {known[name]}: change what "
+        "infra/terraform/extract.py makes the schemas from, and run it."
+        for name, all_constraints in sorted(needed.items())
+        for constraints in sorted(all_constraints)
+        if name in known and not allows(constraints, known[name])
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from platform import machine, system
 
 from infra.emulators import Missing
 
@@ -17,6 +18,9 @@ _MIRRORS = (
     "/usr/share/terraform/plugins",
 )
 _REGISTRY = "registry.terraform.io"
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+PLATFORM = f"{system().lower()}_{_MACHINES.get(machine(), machine())}"
+"""This machine, as providers' files name it."""
 
 
 class TerraformError(Exception):
@@ -34,7 +38,7 @@ class Done:
     def check(self) -> str:
         """The output."""
         if self.code:
-            raise TerraformError(f"{self.output}{self.errors}")
+            raise TerraformError(self.errors.strip() or self.output)
         return self.output
 
 
@@ -69,13 +73,14 @@ def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Don
 
 
 def plugins(name: str) -> Plugins | None:
-    """A real provider of hashicorp's that this machine has, the newest."""
+    """A real provider of hashicorp's that this machine has, for this machine, the newest: unpacked or as a zip."""
     mirrors = [Path(place).expanduser() for place in _MIRRORS]
     mirrors += [path.parent for path in Path("/opt").glob(f"*/{_REGISTRY}")]
-    found = [
-        Plugins(mirror, version.name)
-        for mirror in mirrors
-        for version in mirror.glob(f"{_REGISTRY}/hashicorp/{name}/*")
-        if re.fullmatch(r"\d+\.\d+\.\d+", version.name)
-    ]
+    form = re.compile(rf"(\d+\.\d+\.\d+)/{PLATFORM}|terraform-provider-{name}_(\d+\.\d+\.\d+)_{PLATFORM}\.zip")
+    found = []
+    for mirror in mirrors:
+        folder = mirror / _REGISTRY / "hashicorp" / name
+        for path in [*folder.glob("*/*"), *folder.glob("*.zip")]:
+            if match := form.fullmatch(path.relative_to(folder).as_posix()):
+                found.append(Plugins(mirror, match[1] or match[2]))
     return max(found, key=lambda one: [int(part) for part in one.version.split(".")], default=None)

@@ -35,7 +35,11 @@ def main(types: list[str]) -> int:
         mine = {one for one in wanted if one[1].startswith(f"{provider}_")}
         wanted -= mine
         if mine or not types:
-            _write(provider, mine)
+            try:
+                _write(provider, mine)
+            except LookupError as error:
+                print(f"{provider}.json is left as it was: {error.args[0]}.", file=sys.stderr)
+                return 1
     for _, name in sorted(wanted):
         print(f"{name} belongs to no provider that is known here: {', '.join([*PACKAGES, 'aws'])}.", file=sys.stderr)
     return int(bool(wanted))
@@ -84,24 +88,26 @@ def _of_aws(wanted: set[tuple[str, str]]) -> dict[str, Any]:
         said = json.loads(command.run(Path(folder), "providers", "schema", "-json").check())
     schema = said["provider_schemas"]["registry.terraform.io/hashicorp/aws"]
     made: dict[str, Any] = {"version": plugins.version, "provider": {"attributes": {}, "blocks": {}}}
-    made["provider"] = _block(schema["provider"]["block"])
+    made["provider"] = printed_block(schema["provider"]["block"])
     made["provider"]["blocks"].pop("endpoints", None)  # one argument for each service of AWS
     for kind, all_of_it in zip(
         KINDS, ("resource_schemas", "data_source_schemas", "ephemeral_resource_schemas"), strict=True
     ):
         names = sorted(name for one, name in wanted if one == kind)
-        made[kind] = {name: _block(schema[all_of_it][name]["block"]) for name in names}
+        if missing := [name for name in names if name not in schema.get(all_of_it, {})]:
+            raise LookupError(f"the provider has no {kind} {', '.join(missing)}")
+        made[kind] = {name: printed_block(schema[all_of_it][name]["block"]) for name in names}
     return made
 
 
-def _block(block: dict[str, Any]) -> dict[str, Any]:
+def printed_block(block: dict[str, Any]) -> dict[str, Any]:
     """A block as Terraform prints it, in the form of the files."""
     blocks = {
         name: {
             "nesting": one["nesting_mode"],
             "min": one.get("min_items", 0),
             "max": one.get("max_items", 0),
-            **_block(one["block"]),
+            **printed_block(one["block"]),
         }
         for name, one in block.get("block_types", {}).items()
     }

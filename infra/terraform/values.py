@@ -24,12 +24,24 @@ _TEXTS: dict[str, Callable[[str, str], str]] = {
     "project_id": lambda _, project: project,
     "region": lambda *_: "europe-west1",
     "number": lambda *_: _DIGITS,
-    "unique_id": lambda *_: _DIGITS,
+    "unique_id": lambda name, _: str(10**20 + int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**20),
     "account_id": lambda *_: _DIGITS,
     "arn": lambda name, _: f"arn:aws:stand-in:eu-west-1:{_DIGITS}:{name}",
     "uri": lambda name, _: f"https://{name}.stand-in.invalid",
     "url": lambda name, _: f"https://{name}.stand-in.invalid",
     "json": lambda *_: "{}",
+}
+# How Google names what other resources refer to by `id`.
+_IDS = {
+    "google_cloud_tasks_queue": "projects/{project}/locations/{location}/queues/{name}",
+    "google_cloudfunctions2_function": "projects/{project}/locations/{location}/functions/{name}",
+    "google_kms_crypto_key": "{key_ring}/cryptoKeys/{name}",
+    "google_kms_key_ring": "projects/{project}/locations/{location}/keyRings/{name}",
+    "google_pubsub_subscription": "projects/{project}/subscriptions/{name}",
+    "google_pubsub_topic": "projects/{project}/topics/{name}",
+    "google_secret_manager_secret": "projects/{project}/secrets/{secret_id}",
+    "google_service_account": "projects/{project}/serviceAccounts/{account_id}@{project}.iam.gserviceaccount.com",
+    "google_storage_bucket": "{name}",
 }
 _UUIDS = {"client_id", "object_id", "tenant_id", "principal_id"}
 
@@ -76,9 +88,9 @@ def filled(kind: str, block: Block, value: dict[str, Any], defaults: dict[str, A
     """What is: nothing unknown is left. kind: the name of the type. What is made up is the same for the same value."""
     known = {name: given for name, given in value.items() if isinstance(given, str)}
     required = [known[name] for name, one in block.attributes.items() if one.how == "required" and name in known]
-    path = "/".join([kind, *required])
-    short = known.get("account_id") or known.get("name") or hashlib.sha256(path.encode()).hexdigest()[:12]
     project = known.get("project") or defaults.get("project") or "stand-in"
+    path = _IDS[kind].format_map(known | {"project": project}) if kind in _IDS else "/".join([kind, *required])
+    short = known.get("account_id") or known.get("name") or hashlib.sha256(path.encode()).hexdigest()[:12]
 
     def fill(name: str, attribute: Attribute, given: Any) -> Any:
         if attribute.how == "write-only":
@@ -91,12 +103,13 @@ def filled(kind: str, block: Block, value: dict[str, Any], defaults: dict[str, A
 
 
 def _made_up(name: str, cty: Any, path: str, short: str, project: str) -> Any:
+    """A value of a type for an attribute of the resource at `path`, which is called `short`."""
     if cty == "string":
         if name in _UUIDS:
             return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{path}#{name}"))
-        if name == "id" or name not in _TEXTS:
-            return path if name == "id" else f"{short}-{name}".replace("_", "-")
-        return _TEXTS[name](short, project)
+        if name in {"id", "name"}:
+            return path
+        return _TEXTS[name](short, project) if name in _TEXTS else f"{short}-{name}".replace("_", "-")
     if isinstance(cty, list) and cty[0] == "object":
         return {key: _made_up(key, one, path, short, project) for key, one in cty[1].items()}
     if isinstance(cty, list):

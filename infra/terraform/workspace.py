@@ -89,5 +89,11 @@ class Workspace:
 
 
 def _given(variables: Mapping[str, Any] | None) -> list[str]:
-    as_text = {name: one if isinstance(one, str) else json.dumps(one) for name, one in (variables or {}).items()}
-    return [f"-var={name}={text}" for name, text in as_text.items()]
+    return [f"-var={name}={_expression(value)}" for name, value in (variables or {}).items()]
+
+
+def _expression(value: Any) -> str:
+    """A text as it is; anything else as Terraform's language has it, which is JSON but for templates."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value).replace("${", "$${").replace("%{", "%%{")

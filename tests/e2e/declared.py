@@ -1,18 +1,13 @@
-"""A storage that is declared in Terraform: the real program in a folder of its own, and a way to hold its requests."""
+"""A storage that is declared in Terraform: the real program in a folder of its own."""
 
 import json
 import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
-
-import httpx
 
 from infra.emulators import Missing
 from tests.emulators import require
@@ -132,63 +127,3 @@ class Declared:
     @staticmethod
     def _secrets(secrets: dict[str, str] | None) -> dict[str, str]:
         return {"TF_VAR_secrets": json.dumps(secrets)} if secrets else {}
-
-
-class Door:
-    """A way to a server, which can hold the next creation: `before` the server gets it, or its answer `after`."""
-
-    def __init__(self, target: str) -> None:
-        self.url = ""
-        self.target = target
-        self.hold = ""
-        self.held, self.let_go, self.over = threading.Event(), threading.Event(), threading.Event()
-
-    def wait(self, when: str) -> bool:
-        """Whether a creation was held here."""
-        if self.hold != when:
-            return False
-        self.hold = ""
-        self.held.set()
-        assert self.let_go.wait(LIMIT)
-        return True
-
-
-@contextmanager
-def door(target: str) -> Iterator[Door]:
-    """A door to the server at the URL."""
-    one = Door(target)
-
-    class Forwarding(BaseHTTPRequestHandler):
-        def forward(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            creates = self.command == "POST" and self.path.startswith("/api/storages/")
-            held = creates and one.wait("before")
-            headers = {
-                name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}
-            }
-            answer = httpx.request(self.command, one.target + self.path, content=body, headers=headers, timeout=LIMIT)
-            held = (creates and one.wait("after")) or held
-            if held:
-                one.over.set()  # who asked was killed, or waits no longer
-            try:
-                self.send_response(answer.status_code)
-                self.send_header("Content-Length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
-            except (BrokenPipeError, ConnectionResetError):
-                assert held
-
-        do_GET = do_POST = do_PUT = do_DELETE = forward  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Forwarding) as server:
-        one.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield one
-        finally:
-            one.let_go.set()
-            server.shutdown()
-            thread.join()

@@ -15,7 +15,8 @@ from infra.local import Stack, running
 from shared.adapters.queues.inprocess import InProcessQueue
 from shared.model.providers import PROVIDERS
 from shared.services.context import QUEUE_RUNS
-from tests.e2e.declared import MODULE, Declared, door, terraform
+from tests.e2e.declared import MODULE, Declared, terraform
+from tests.e2e.door import door
 from tests.stack import Api
 
 SECRETS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-that-nobody-keeps"}

@@ -9,13 +9,13 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Name of the function, of its service and of its account."
+  description = "Name of the function and of its service."
   type        = string
+}
 
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.name))
-    error_message = "Take 6 to 30 lower-case letters, digits and hyphens: it names a service account too."
-  }
+variable "service_account_email" {
+  description = "The account that it runs as."
+  type        = string
 }
 
 variable "target" {
