@@ -66,7 +66,7 @@ def test_a_refusal_is_a_400_that_says_what_to_do(kind: str, api: Api, bucket: di
 
     [text] = told["non_field_errors"]
     assert text.startswith(f"AWS does not let this server assume {WEB_ROLE}: the role's trust policy must allow ")
-    assert f"are {UNIQUE_ID} (the unique id of this server's service account)" in text
+    assert f"sub is {UNIQUE_ID} (the unique id of this server's service account)" in text
 
 
 def test_an_application_that_does_not_trust_it_is_a_400(api: Api, identities: Identities):

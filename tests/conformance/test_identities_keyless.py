@@ -234,6 +234,7 @@ def test_a_refusal_says_what_the_role_must_trust(
     for name, value in machine.items():
         setattr(identities.machine, name, value)
     store = open_store("s3", fields, identity_settings(**{"aws_web_identity_role_arn": WEB_ROLE, **settings}))
+    account = machine.get("subject", UNIQUE_ID)
 
     for call in (store.check, lambda: store.read("key", "x"), lambda: store.stat("key")):
         error = refused(call, CredentialsError)
@@ -241,9 +242,9 @@ def test_a_refusal_says_what_the_role_must_trust(
         assert error.message == (
             f"AWS does not let this server assume {settings.get('aws_web_identity_role_arn', WEB_ROLE)}: the role's "
             "trust policy must allow sts:AssumeRoleWithWebIdentity to the federated principal accounts.google.com on "
-            "condition that accounts.google.com:sub and accounts.google.com:aud are "
-            f"{machine.get('subject', UNIQUE_ID)} (the unique id of this server's service account) and "
-            f"accounts.google.com:oaud is {settings.get('aws_web_identity_audience', WEB_AUDIENCE)}"
+            f"condition that accounts.google.com:sub is {account} (the unique id of this server's service account), "
+            f"accounts.google.com:aud {account} and "
+            f"accounts.google.com:oaud {settings.get('aws_web_identity_audience', WEB_AUDIENCE)}"
         )
         assert error.detail.startswith(detail)
 

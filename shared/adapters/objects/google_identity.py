@@ -41,6 +41,8 @@ class IdentityToken:
         self.audience = audience
         self.subject = ""
         """The account's unique id: known once there was a token."""
+        self.party = ""
+        """What AWS takes for the audience: to whom the token was given (`azp`), mostly the same id again."""
         self._named = {"host": host, "audience": repr(audience), "wanted_by": wanted_by}
         self._text, self._good_until, self._replace_at = "", 0.0, 0.0
         self._lock = Lock()
@@ -84,7 +86,7 @@ class IdentityToken:
         else:
             self._text = answer.body.decode().strip()
             claims = _claims(answer.body)
-            self.subject, self._good_until = claims["sub"], claims["exp"]
+            self.subject, self.party, self._good_until = claims["sub"], claims["azp"], claims["exp"]
             life = self._good_until - now
             self._replace_at = now + max(life - EARLY, life / 2)
             return
@@ -108,10 +110,10 @@ class WebIdentity(NamedTuple):
 
 
 def _claims(token: bytes) -> dict[str, Any]:
-    """Who it is (`sub`) and until when (`exp`), unverified, as it comes from this machine; {} if it is no token."""
+    """Who it is (`sub`, `azp`) and until when (`exp`), unverified as it is this machine's; {} if it is no token."""
     try:
         _, payload, _ = token.split(b".")
         told = orjson.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
-        return {"sub": str(told["sub"]), "exp": float(told["exp"])}
-    except (ValueError, TypeError, KeyError):
+        return {"sub": str(told["sub"]), "azp": str(told.get("azp") or told["aud"]), "exp": float(told["exp"])}
+    except (ValueError, TypeError, KeyError, AttributeError):
         return {}

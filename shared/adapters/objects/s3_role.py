@@ -30,8 +30,9 @@ REFUSED = (
 )
 REFUSED_WEB = (
     "AWS does not let this server assume {role}: the role's trust policy must allow sts:AssumeRoleWithWebIdentity to "
-    "the federated principal accounts.google.com on condition that accounts.google.com:sub and accounts.google.com:aud "
-    "are {subject} (the unique id of this server's service account) and accounts.google.com:oaud is {audience}"
+    "the federated principal accounts.google.com on condition that accounts.google.com:sub is {subject} (the "
+    "unique id of this server's service account), accounts.google.com:aud {party} and accounts.google.com:oaud "
+    "{audience}"
 )
 NOT_VALID = "role_arn or external_id is not valid"
 NOT_VALID_WEB = "SLUICE_AWS_WEB_IDENTITY_ROLE_ARN is not valid"
@@ -139,7 +140,7 @@ def trade(
             AssumeRoleWithWebIdentityCredentialFetcher(client, web.token.text, web.role_arn, extra_args=extra),
             lambda: [web.token.text()],
             refused=lambda: REFUSED_WEB.format(
-                role=web.role_arn, subject=web.token.subject, audience=web.token.audience
+                role=web.role_arn, subject=web.token.subject, party=web.token.party, audience=web.token.audience
             ),
             not_valid=NOT_VALID_WEB,
             secrets=secrets,
