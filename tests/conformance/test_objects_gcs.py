@@ -133,6 +133,14 @@ def test_a_bucket_that_is_gone_does_not_make_its_objects_gone(gcs: GcsServer, st
             call(store)
 
 
+def test_who_may_list_a_prefix_alone_learns_what_is_gone(gcs: GcsServer, store: GcsObjects) -> None:
+    gcs.bucket("bucket")
+    gcs.faults({"action": "status", "op": "list", "key": "^$", "status": 403, "code": "forbidden", "count": -1})
+    with pytest.raises(ObjectNotFoundError):
+        store.stat("img/1")
+    store.delete("img/1")
+
+
 def test_nothing_is_asked_of_the_bucket_itself(gcs: GcsServer, store: GcsObjects) -> None:
     version = store.write("key", b"body", content_type="text/plain")
     store.check(need_object=True)

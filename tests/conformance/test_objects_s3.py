@@ -370,6 +370,19 @@ def test_an_object_that_goes_during_a_read_is_told(s3: S3Server, store: S3Object
         store.read("key", version)
 
 
+def test_who_may_list_a_prefix_alone_learns_what_is_gone(s3: S3Server, store: S3Objects) -> None:
+    """Amazon answers such a one with 403 where an object is missing."""
+    s3.put("bucket", "img/2", "body")
+    denied = {"action": "status", "status": 403, "code": "AccessDenied", "count": -1}
+    s3.faults(denied | {"op": "list", "key": "^$"}, denied | {"op": "head"})
+    with pytest.raises(ObjectNotFoundError):
+        store.stat("img/1")
+    with pytest.raises(ObjectNotFoundError):
+        store.stat("img/")
+    with pytest.raises(AccessDeniedError):
+        store.stat("img/2")
+
+
 def test_a_conflict_of_two_writers_is_worth_another_try(s3: S3Server, store: S3Objects) -> None:
     s3.faults({"action": "status", "status": 409, "code": "ConditionalRequestConflict", "count": -1})
     with pytest.raises(StoreUnavailableError):

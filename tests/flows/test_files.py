@@ -222,6 +222,23 @@ def test_a_permanent_fault_fails_the_run_with_a_reason(api, s3, project, storage
     assert ("completed", None) == ((again := synced(api, storage))["status"], again["traceback"])
 
 
+def test_an_object_that_may_not_be_read_where_only_a_prefix_may_be_listed(api, s3, project):
+    """It is one failed object: that the bucket is well is seen where it may be looked at."""
+    s3.drop("files")
+    s3.put("files", "img/a.json", '{"text": "a"}')
+    s3.put("files", "img/b.json", '{"text": "b"}')
+    denied = {"action": "status", "status": 403, "code": "AccessDenied", "message": "Access Denied", "count": -1}
+    s3.faults(denied | {"op": "list", "key": "^$"}, denied | {"op": "get", "key": "a.json"})
+    storage = api.s3_storage(project, s3.endpoint, bucket="files", prefix="img", use_blob_urls=False)
+
+    ended = synced(api, storage)
+
+    s3.faults()
+    assert ("completed_with_errors", 1) == (ended["status"], ended["last_sync_count"])
+    assert "img/a.json: it may be listed but not read" in ended["traceback"]
+    assert ["b"] == texts(api, project)
+
+
 def test_a_changed_file_whose_reading_failed_once_is_still_changed(api, s3, project, storage):
     """The new version could not be read; once it can, its content is what counts."""
     s3.put("files", "a.json", '{"data": {"text": "old"}}')

@@ -113,7 +113,7 @@ class GcsObjects:
         try:
             return parse_object(self._client().ask("GET", key, fields=ALL_FIELDS, prettyPrint="false").body)
         except ObjectNotFoundError:
-            self._page("", limit=1)  # or is it the bucket that is gone?
+            self._page(key, limit=1)  # or is it the bucket that is gone? Some may list only what begins like this
             raise
 
     def read(self, key: str, version: str, *, offset: int = 0, length: int | None = None) -> bytes:
@@ -188,7 +188,7 @@ class GcsObjects:
                 more["ifGenerationMatch"] = self._generation(key, expect)
             self._client().ask("DELETE", key, **more)
         except ObjectNotFoundError:
-            self._page("", limit=1)
+            self._page(key, limit=1)
         except VersionMismatchError:
             with suppress(ObjectNotFoundError):  # which is refused in this way as well
                 self.stat(key)

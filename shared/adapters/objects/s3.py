@@ -19,6 +19,7 @@ from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
 from shared.adapters.objects.s3_listing import Page, parse_page
 from shared.adapters.objects.s3_signing import sign
 from shared.errors import (
+    AccessDeniedError,
     InvalidKeyError,
     ObjectNotFoundError,
     PrefixEmptyError,
@@ -141,9 +142,12 @@ class S3Objects:
         try:
             found = self._boto("head_object", key)
         except StoreError as caught:
-            # The answer to HEAD has no body: whether the object is amiss, the bucket or the keys, a listing tells.
+            # The answer to HEAD has no body: whether the object is amiss, the bucket or the keys, a listing tells. Who
+            # may list some prefix alone is refused what is not there, too, and may list just this key.
             if caught.permanent:
-                self._page("", limit=1)
+                listed = self._page(key, limit=1).objects
+                if isinstance(caught, AccessDeniedError) and [info.key for info in listed] != [key]:
+                    raise ObjectNotFoundError(f"{key}: not there", detail=caught.detail) from None
             raise
         modified = found["LastModified"].timestamp()
         metadata = {name.lower(): value for name, value in found["Metadata"].items()}

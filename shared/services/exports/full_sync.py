@@ -166,7 +166,7 @@ class FullSync:
         away = all(isinstance(error, StoreUnavailableError) for error in failed)
         if away and self.holding.chunk.tries < PATIENCE:
             raise failed[0]
-        self.store.check()
+        self.store.check(self.storage.prefix)
         if away or all(isinstance(error, AccessDeniedError) for error in failed):
             # Where an object of ours can be written, those that can't are to blame.
             probe_target(self.store, self.storage.prefix, need_delete=False)

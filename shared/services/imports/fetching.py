@@ -81,6 +81,6 @@ def _is_absent(store: ObjectStore, key: str) -> bool:
     except StoreUnavailableError:
         raise
     except StoreError as error:
-        store.check()
+        store.check(key)
         logger.warning("can't tell whether an object is gone", action="object.stat", key=key, reason=str(error))
     return False

@@ -231,7 +231,7 @@ class Importer:
     def _object_failed(self, todo: Todo, error: StoreError) -> None:
         """One object's fault, unless the bucket as a whole turns out to be out of reach."""
         if not isinstance(error, ObjectNotFoundError | UnusableObjectError):
-            self.store.check()
+            self.store.check(todo.listed.key)  # some may list their prefix alone
         reason = "it went between listing and reading" if isinstance(error, ObjectNotFoundError) else error.message
         if isinstance(error, AccessDeniedError):
             reason = f"it may be listed but not read: {error.message}"
