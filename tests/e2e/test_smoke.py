@@ -183,10 +183,20 @@ def test_nobody_answers(api: Api, stack: Stack):
     with door(stack.url) as way:
         closed = way.url
 
-    told = failed(smoke(stack, "--bucket", "tiny", "--url", closed, code=1), "health")
+    told = failed(smoke(stack, "--bucket", "tiny", "--url", closed, "--start-seconds", 0, code=1), "health")
 
     assert f"{closed} can't be reached" in told
     assert "roles/run.invoker" in told
+
+
+def test_a_server_that_is_not_ready_yet_is_waited_for(api: Api, stack: Stack):
+    with door(stack.url) as way:
+        way.which = lambda _method, path: path == "/health"
+        way.instead = [503, 403]
+
+        smoke(stack, "--bucket", "tiny", "--url", way.url)
+
+        assert [] == way.instead
 
 
 @pytest.mark.parametrize(

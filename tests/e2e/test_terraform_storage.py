@@ -1,6 +1,7 @@
 """A storage declared in Terraform: applied, changed, killed and destroyed by the real program against a real stack."""
 
 import re
+import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -285,6 +286,33 @@ def test_a_refresh_token_is_exchanged(api: Api, declared: Callable[..., Declared
     assert refresh not in one.said + one.kept()
 
 
+@pytest.mark.parametrize("status", [401, 503])
+def test_what_passes_is_tried_again(api: Api, stack: Stack, declared: Callable[..., Declared], status: int):
+    """A server that is busy, and an access token that ended."""
+    refresh = api.http.post("/api/token/").json()["token"]
+    with door(stack.url) as way:
+        way.instead = [status]
+        one = declared(url=way.url, token=refresh)
+
+        one.apply(secrets=SECRETS)
+
+        assert [] == way.instead
+    assert 1 == len(there(api, one))
+
+
+def test_another_server_is_none_of_ours(api: Api, stack: Stack, declared: Callable[..., Declared]):
+    """A page that is not found there says nothing of the storage: it is not taken for gone."""
+    one = declared()
+    one.apply(secrets=SECRETS)
+    with door(stack.url) as way:
+        one.apply(url=way.url)
+        way.statuses["GET"] = 404
+        out = one.destroy(code=1)
+
+    assert "was answered with 404, which is not Sluice's API" in " ".join(out.split())
+    assert 1 == len(there(api, one))
+
+
 def test_the_token_follows_no_redirect(stack: Stack, declared: Callable[..., Declared]):
     asked: list[str] = []
 
@@ -369,6 +397,14 @@ def test_inputs_that_can_not_be_meant(declared: Callable[..., Declared], inputs:
     out = " ".join(one.apply(**inputs, code=1).replace("│", " ").split())
 
     assert sentence in out
+
+
+def test_the_module_is_formatted():
+    done = subprocess.run(
+        [terraform(), "fmt", "-check", "-diff", str(MODULE)], capture_output=True, text=True, check=False
+    )
+
+    assert (0, "") == (done.returncode, done.stdout)
 
 
 def test_every_secret_is_known_to_the_module():
