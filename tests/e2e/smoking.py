@@ -67,12 +67,13 @@ def everything(api: Api) -> list[dict[str, object]]:
     ]
 
 
-def environment(stack: Stack, **more: str) -> dict[str, str]:
+def environment(stack: Stack | None, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SLUICE_", "GOOGLE_"))}
-    return {**kept, "SLUICE_URL": stack.url, "SLUICE_TOKEN": stack.token, **more}
+    served = {"SLUICE_URL": stack.url, "SLUICE_TOKEN": stack.token} if stack else {}
+    return {**kept, **served, **more}
 
 
-def smoke(stack: Stack, *arguments: object, code: int = 0, **env: str) -> str:
+def smoke(stack: Stack | None, *arguments: object, code: int = 0, **env: str) -> str:
     done = subprocess.run(
         [*MODULE, *map(str, arguments)],
         env=environment(stack, **env),
@@ -84,7 +85,7 @@ def smoke(stack: Stack, *arguments: object, code: int = 0, **env: str) -> str:
     )
     assert done.returncode == code, done.stdout
     assert "Traceback" not in done.stdout
-    for secret in (stack.token, SECRET, "X-Goog-Signature", "X-Amz-Signature"):
+    for secret in (*([stack.token] if stack else []), SECRET, "X-Goog-Signature", "X-Amz-Signature"):
         assert secret not in done.stdout
     return done.stdout
 

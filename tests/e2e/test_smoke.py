@@ -15,6 +15,7 @@ from infra.emulators.push import push_to, push_topic
 from infra.local import Stack
 from infra.local import running as stack_running
 from shared.adapters.queues.inprocess import InProcessQueue
+from tests.e2e.deployment import TOKEN, deployed
 from tests.e2e.door import door
 from tests.e2e.smoking import (
     LIMIT,
@@ -180,3 +181,16 @@ def test_an_upload_by_gcloud_becomes_a_task_by_a_real_push(tmp_path: Path, pubsu
     assert "within 1 s found: none look: the bucket must notify bucket_event" in told
     assert "s after the upload" in out
     assert ["img/0.jpg"] == [it["name"] for it in left]
+
+
+@pytest.mark.emulator
+def test_a_deployment_of_functions(tmp_path: Path, firestore_emulator, server: GcsServer):
+    """A process per function, with Firestore and Cloud Tasks between them."""
+    where = {"STORAGE_EMULATOR_HOST": server.endpoint}
+    with deployed(tmp_path, firestore_emulator, **where) as (_cloud, api):
+        out = smoke(None, "--url", api.http.base_url, "--bucket", "tiny", "--objects", OBJECTS, SLUICE_TOKEN=TOKEN)
+        left = api.http.get("/api/projects/").json()["count"]
+
+    assert "Everything that was made is removed." in out
+    assert TOKEN not in out
+    assert 0 == left
