@@ -36,6 +36,7 @@ def smoke(
     secret: Annotated[
         list[str] | None, typer.Option("--secret-env", help="A secret field, and its variable: sas_token=MY_TOKEN")
     ] = None,
+    start_seconds: Annotated[float, typer.Option(min=0, help="How long it may take until the API answers.")] = 60.0,
     sync_seconds: Annotated[float, typer.Option(min=0, help="How long a sync may take.")] = 120.0,
     notifications: Annotated[
         bool, typer.Option(help="Also upload an object and wait for its task; gcloud or aws writes it.")
@@ -58,6 +59,7 @@ def smoke(
         settings={**place, **{field: _value(text) for field, text in _pairs(setting or (), "--set")}},
         secrets={field: _variable(text) for field, text in _pairs(secret or (), "--secret-env")},
         objects=objects,
+        start_seconds=start_seconds,
         sync_seconds=sync_seconds,
         notification_seconds=notification_seconds if notifications else None,
         name=name,

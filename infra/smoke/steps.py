@@ -49,6 +49,7 @@ class Wish:
     secrets: Mapping[str, str]
     objects: int | None
     """How many there must be, if that is known."""
+    start_seconds: float
     sync_seconds: float
     notification_seconds: float | None
     """None: notifications are not tested."""
@@ -131,7 +132,7 @@ class Smoke:
     def _server(self) -> None:
         look = hints.address(self.wish.name)
         with self._step("health", 'the answer {"status": "UP"}', look):
-            answer = self.client.call("GET", "/health")
+            answer = self._awake()
             if answer.get("status") != "UP":
                 raise StepError('the answer {"status": "UP"}', answer, look)
         with self._step("version", "the version of a Sluice", look) as texts:
@@ -140,6 +141,17 @@ class Smoke:
                 raise StepError("the version of a Sluice", "another server's", look)
             version = found.get("version")
             texts.append(str(version) if version == __version__ else f"{version}; this test is of {__version__}")
+
+    def _awake(self) -> Json:
+        """The first answer. Right after a deployment it may take a while until everybody is let in."""
+        until = time.monotonic() + self.wish.start_seconds
+        while True:
+            try:
+                return dict(self.client.call("GET", "/health"))
+            except ApiError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(PAUSE)
 
     def _storage(self) -> Storage:
         fields = {**self.wish.settings, **self.wish.secrets, "title": self.made.title}

@@ -1,19 +1,28 @@
-"""A storage that is declared in Terraform: the real program in a folder of its own."""
+"""A storage that is declared in Terraform: the real program in a folder of its own, and fixtures to declare it with."""
 
 import json
 import os
 import shutil
 import subprocess
 import threading
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import pytest
+
+from infra.bench.s3_process import S3Server
 from infra.emulators import Missing
+from infra.local import Stack, running
 from tests.emulators import require
+from tests.stack import Api
 
 MODULE = Path(__file__).resolve().parents[2] / "terraform" / "modules" / "storage"
 LIMIT = 120
+SECRETS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-that-nobody-keeps"}
+OBJECTS = 7
 CHANGES = 2
 """What `plan -detailed-exitcode` says if there is something to do."""
 
@@ -127,3 +136,52 @@ class Declared:
     @staticmethod
     def _secrets(secrets: dict[str, str] | None) -> dict[str, str]:
         return {"TF_VAR_secrets": json.dumps(secrets)} if secrets else {}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    terraform()
+    root = tmp_path_factory.mktemp("stack")
+    with running(root / "data", files_root=root) as stack:
+        yield stack
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[Api]:
+    api = Api(stack.url, stack.token)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def settings(s3: S3Server) -> dict[str, Any]:
+    """Of a storage of a bucket of its own, which takes only the right key."""
+    bucket = f"b{uuid.uuid4().hex}"
+    s3.fill(bucket, OBJECTS, prefix="img/")
+    s3.access(SECRETS["aws_access_key_id"])
+    return {"bucket": bucket, "s3_endpoint": s3.endpoint, "use_blob_urls": True, "recursive_scan": True}
+
+
+@pytest.fixture
+def declared(stack: Stack, api: Api, settings: dict[str, Any], tmp_path: Path) -> Callable[..., Declared]:
+    """Makes a folder that declares a storage of a project of its own."""
+
+    def declare(*, token: str = stack.token, **inputs: Any) -> Declared:
+        given = {"url": stack.url, "project": api.project(), "type": "s3", "name": "Pictures", "settings": settings}
+        return Declared(tmp_path / uuid.uuid4().hex, token, **(given | inputs))
+
+    return declare
+
+
+def there(api: Api, one: Declared, *, kind: str = "s3", direction: str = "import") -> list[dict[str, Any]]:
+    base = {"import": "", "export": "export/", "dataset": "dataset/"}[direction]
+    query = {"project": one.inputs["project"]} if one.inputs.get("project") else {}
+    answer = api.http.get(f"/api/storages/{base}{kind}/", params=query)
+    assert 200 == answer.status_code, answer.text
+    return [storage for storage in answer.json() if storage["title"] == one.inputs["name"]]
+
+
+def nothing_told(one: Declared, stack: Stack) -> None:
+    everything = one.said + one.kept()
+    for secret in (*SECRETS.values(), stack.token):
+        assert secret not in everything

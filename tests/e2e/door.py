@@ -30,6 +30,8 @@ class Door:
         """Methods that are answered with 403, and that the server never sees."""
         self.statuses: dict[str, int] = {}
         """What the answers to a method say instead, without a body."""
+        self.instead: list[int] = []
+        """What the next requests that `which` takes are answered with; the server never sees them."""
 
     def wait(self, when: str) -> bool:
         """Whether a request was held here."""
@@ -44,6 +46,8 @@ class Door:
         """The server's answer."""
         if method in self.refused:
             return httpx.Response(403)
+        if self.instead and self.which(method, path):
+            return httpx.Response(self.instead.pop())
         found = httpx.request(method, self.target + path, content=body, headers=headers, timeout=LIMIT)
         if method in self.statuses:
             return httpx.Response(self.statuses[method])

@@ -1,117 +1,42 @@
-"""The smoke test as people run it: a process of its own, against a stack over HTTP. It leaves nothing behind."""
+"""The smoke test of a deployment: passes where all is well, and leaves nothing behind however it ends."""
 
-import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from infra.bench.s3_process import GcsServer, S3Server, gcs_server
+from infra.bench.s3_process import GcsServer, S3Server
 from infra.emulators import Missing, gcs, running
 from infra.emulators.push import push_to, push_topic
 from infra.local import Stack
 from infra.local import running as stack_running
 from shared.adapters.queues.inprocess import InProcessQueue
-from shared.services.context import QUEUE_RUNS
+from tests.e2e.deployment import TOKEN, deployed
 from tests.e2e.door import door
+from tests.e2e.smoking import (
+    LIMIT,
+    MODULE,
+    OBJECTS,
+    SECRET,
+    api,
+    environment,
+    everything,
+    failed,
+    queue,
+    server,
+    smoke,
+    stack,
+)
 from tests.emulators import require
 from tests.identities import own_key, public, service_account
 from tests.notices import until
 from tests.stack import Api
 
-__all__ = ["own_key"]
-
-LIMIT = 120
-OBJECTS = 5
-SECRET = "a-secret-that-nobody-prints"
-MODULE = [sys.executable, "-W", "error", "-m", "infra.smoke"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[GcsServer]:
-    with gcs_server() as one:
-        one.fill("tiny", OBJECTS, prefix="img/")
-        yield one
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, server: GcsServer) -> Iterator[Stack]:
-    root = tmp_path_factory.mktemp("stack")
-    with stack_running(root / "data", files_root=root, storage_emulator_host=server.endpoint) as one:
-        yield one
-
-
-@pytest.fixture
-def api(stack: Stack) -> Iterator[Api]:
-    """At the end of every test there are the projects and storages that there were before."""
-    api = Api(stack.url, stack.token)
-    before = everything(api)
-    yield api
-    assert before == everything(api)
-    api.close()
-
-
-@pytest.fixture
-def queue(stack: Stack) -> Iterator[InProcessQueue]:
-    """The stack's queue, paused."""
-    queue = stack.ctx.queue
-    assert isinstance(queue, InProcessQueue)
-    queue.pause(QUEUE_RUNS)
-    yield queue
-    queue.resume(QUEUE_RUNS)
-
-
-def everything(api: Api) -> list[dict[str, object]]:
-    """Projects, and what is in them."""
-    projects = api.http.get("/api/projects/", params={"page_size": 1000}).json()["results"]
-    return [
-        {
-            "project": it["id"],
-            "tasks": it["task_number"],
-            "storages": api.http.get("/api/storages/", params={"project": it["id"]}).json(),
-        }
-        for it in projects
-    ]
-
-
-def environment(stack: Stack, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SLUICE_", "GOOGLE_"))}
-    return {**kept, "SLUICE_URL": stack.url, "SLUICE_TOKEN": stack.token, **more}
-
-
-def smoke(stack: Stack, *arguments: object, code: int = 0, **env: str) -> str:
-    done = subprocess.run(
-        [*MODULE, *map(str, arguments)],
-        env=environment(stack, **env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout
-    assert "Traceback" not in done.stdout
-    for secret in (stack.token, SECRET, "X-Goog-Signature", "X-Amz-Signature"):
-        assert secret not in done.stdout
-    return done.stdout
-
-
-def failed(out: str, step: str) -> str:
-    """What is said of the step that failed, which is the last."""
-    steps = [line.split() for line in out.splitlines() if line.startswith(("ok ", "FAILED "))]
-    assert {"ok"} >= {words[0] for words in steps[:-1]}
-    assert ["FAILED", "s", *step.split()] == [steps[-1][0], *steps[-1][2:]]
-    assert "Everything that was made is removed." in out
-    text = " ".join(out.partition("FAILED")[2].split())
-    assert "expected: " in text
-    return text
+__all__ = ["api", "own_key", "queue", "server", "stack"]
 
 
 def test_a_stack_that_works(api: Api, stack: Stack):
@@ -145,72 +70,14 @@ def test_s3_with_keys_from_variables(api: Api, stack: Stack, s3: S3Server):
     assert "s3:ListBucket on the bucket" in told
 
 
-def test_a_missing_bucket(api: Api, stack: Stack):
-    told = failed(smoke(stack, "--bucket", "nowhere", "--name", "second", code=1), "storage")
-
-    assert "found: nowhere: The specified bucket does not exist." in told
-    assert "storage.objects.list" in told
-    assert 'resource.labels.service_name="second-api"' in told
-
-
-@pytest.mark.parametrize(
-    ("arguments", "step", "sentence"),
-    [
-        (["--objects", 7], "objects", f"expected: 7 objects, fewer than 1000 found: {OBJECTS} in gs://tiny/"),
-        (["--prefix", "empty"], "storage", "empty"),
-    ],
-)
-def test_other_objects_than_expected(api: Api, stack: Stack, arguments: list[object], step: str, sentence: str):
-    assert sentence in failed(smoke(stack, "--bucket", "tiny", *arguments, code=1), step)
-
-
-def test_a_bucket_that_is_not_tiny(api: Api, stack: Stack, server: GcsServer):
-    server.fill("large", 1000)
-
-    told = failed(smoke(stack, "--bucket", "large", code=1), "objects")
-
-    assert "found: 1000 and perhaps more look: take a tiny bucket" in told
-
-
-def test_a_wrong_token(api: Api, stack: Stack):
-    told = failed(smoke(stack, "--bucket", "tiny", "--token-env", "OTHER", OTHER=SECRET, code=1), "project")
-
-    assert "found: Invalid token." in told
-    assert "--token-env names its variable" in told
-
-
-def test_nobody_answers(api: Api, stack: Stack):
+def test_a_server_that_is_not_ready_yet_is_waited_for(api: Api, stack: Stack):
     with door(stack.url) as way:
-        closed = way.url
+        way.which = lambda _method, path: path == "/health"
+        way.instead = [503, 403]
 
-    told = failed(smoke(stack, "--bucket", "tiny", "--url", closed, code=1), "health")
+        smoke(stack, "--bucket", "tiny", "--url", way.url)
 
-    assert f"{closed} can't be reached" in told
-    assert "roles/run.invoker" in told
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--token-env", "UNSET"], "The variable UNSET is not set."),
-        (["--set", "region_name"], "--set region_name: write name=value."),
-        (["--secret-env", "sas_token=UNSET"], "The variable UNSET is not set."),
-        (["--url", "somewhere"], "'somewhere' is no URL"),
-    ],
-)
-def test_what_can_not_be_meant(api: Api, stack: Stack, arguments: list[str], sentence: str):
-    assert sentence in smoke(stack, "--bucket", "tiny", *arguments, code=2)
-
-
-def test_a_paused_queue_is_not_waited_for_without_end(api: Api, stack: Stack, queue: InProcessQueue):
-    begun = time.monotonic()
-
-    told = failed(smoke(stack, "--bucket", "tiny", "--sync-seconds", 1, code=1), "sync")
-
-    assert time.monotonic() - begun < 30
-    assert "expected: the end of the sync within 1 s found: it is still queued" in told
-    assert "the queues sluice-runs-* may be paused" in told
-    assert 'service_name="sluice-sync-chunk" jsonPayload.storage=' in told
+        assert [] == way.instead
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -258,24 +125,6 @@ def test_what_can_not_be_removed_is_named(api: Api, stack: Stack):
     assert f'LEFT BEHIND  project {left["id"]} "{left["title"]}": ' in out
     assert "Remove by hand what is left behind." in out
     assert 204 == api.http.delete(f"/api/projects/{left['id']}/").status_code
-
-
-def test_a_task_that_is_missing_is_noticed(api: Api, stack: Stack):
-    with door(stack.url) as way:
-        way.which = lambda method, path: method == "GET" and path.startswith("/api/tasks/")
-        way.hold = "before"
-        command = [*MODULE, "--bucket", "tiny", "--url", way.url]
-        with subprocess.Popen(command, env=environment(stack), stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            assert way.held.wait(LIMIT)
-            project = api.http.get("/api/projects/").json()["results"][0]["id"]
-            task = api.tasks(project)[0]
-            assert 204 == api.http.delete(f"/api/tasks/{task['id']}/").status_code
-            way.let_go.set()
-            out = process.stdout.read()
-            assert 1 == process.wait(LIMIT)
-
-    assert f"4 tasks for 5 objects; without a task: {task['storage_filename']}" in failed(out, "tasks")
 
 
 def test_signed_urls(api: Api, stack: Stack, server: GcsServer, own_key: str):
@@ -332,3 +181,16 @@ def test_an_upload_by_gcloud_becomes_a_task_by_a_real_push(tmp_path: Path, pubsu
     assert "within 1 s found: none look: the bucket must notify bucket_event" in told
     assert "s after the upload" in out
     assert ["img/0.jpg"] == [it["name"] for it in left]
+
+
+@pytest.mark.emulator
+def test_a_deployment_of_functions(tmp_path: Path, firestore_emulator, server: GcsServer):
+    """A process per function, with Firestore and Cloud Tasks between them."""
+    where = {"STORAGE_EMULATOR_HOST": server.endpoint}
+    with deployed(tmp_path, firestore_emulator, **where) as (_cloud, api):
+        out = smoke(None, "--url", api.http.base_url, "--bucket", "tiny", "--objects", OBJECTS, SLUICE_TOKEN=TOKEN)
+        left = api.http.get("/api/projects/").json()["count"]
+
+    assert "Everything that was made is removed." in out
+    assert TOKEN not in out
+    assert 0 == left

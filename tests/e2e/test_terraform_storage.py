@@ -1,79 +1,33 @@
 """A storage declared in Terraform: applied, changed, killed and destroyed by the real program against a real stack."""
 
 import re
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.bench.s3_process import S3Server
-from infra.local import Stack, running
-from shared.adapters.queues.inprocess import InProcessQueue
+from infra.local import Stack
 from shared.model.providers import PROVIDERS
-from shared.services.context import QUEUE_RUNS
-from tests.e2e.declared import MODULE, Declared, terraform
+from tests.e2e.declared import (
+    MODULE,
+    OBJECTS,
+    SECRETS,
+    Declared,
+    api,
+    declared,
+    nothing_told,
+    settings,
+    stack,
+    terraform,
+    there,
+)
 from tests.e2e.door import door
 from tests.stack import Api
 
-SECRETS = {"aws_access_key_id": "AKIDFORTESTS", "aws_secret_access_key": "a-secret-that-nobody-keeps"}
-OBJECTS = 7
-
-
-@pytest.fixture(scope="module", autouse=True)
-def program() -> str:
-    return terraform()
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    root = tmp_path_factory.mktemp("stack")
-    with running(root / "data", files_root=root) as stack:
-        yield stack
-
-
-@pytest.fixture
-def api(stack: Stack) -> Iterator[Api]:
-    api = Api(stack.url, stack.token)
-    yield api
-    api.close()
-
-
-@pytest.fixture
-def settings(s3: S3Server) -> dict[str, Any]:
-    """Of a storage of a bucket of its own, which takes only the right key."""
-    bucket = f"b{uuid.uuid4().hex}"
-    s3.fill(bucket, OBJECTS, prefix="img/")
-    s3.access(SECRETS["aws_access_key_id"])
-    return {"bucket": bucket, "s3_endpoint": s3.endpoint, "use_blob_urls": True, "recursive_scan": True}
-
-
-@pytest.fixture
-def declared(stack: Stack, api: Api, settings: dict[str, Any], tmp_path: Path) -> Callable[..., Declared]:
-    """Makes a folder that declares a storage of a project of its own."""
-
-    def declare(*, token: str = stack.token, **inputs: Any) -> Declared:
-        given = {"url": stack.url, "project": api.project(), "type": "s3", "name": "Pictures", "settings": settings}
-        return Declared(tmp_path / uuid.uuid4().hex, token, **(given | inputs))
-
-    return declare
-
-
-def there(api: Api, one: Declared, *, kind: str = "s3", direction: str = "import") -> list[dict[str, Any]]:
-    base = {"import": "", "export": "export/", "dataset": "dataset/"}[direction]
-    query = {"project": one.inputs["project"]} if one.inputs.get("project") else {}
-    answer = api.http.get(f"/api/storages/{base}{kind}/", params=query)
-    assert 200 == answer.status_code, answer.text
-    return [storage for storage in answer.json() if storage["title"] == one.inputs["name"]]
-
-
-def nothing_told(one: Declared, stack: Stack) -> None:
-    everything = one.said + one.kept()
-    for secret in (*SECRETS.values(), stack.token):
-        assert secret not in everything
+__all__ = ["api", "declared", "settings", "stack"]
 
 
 def test_applied_twice_it_is_one_storage_with_its_tasks(api: Api, stack: Stack, declared: Callable[..., Declared]):
@@ -240,39 +194,6 @@ def test_killed_in_the_middle_of_the_creation_it_is_one(
         assert [] == there(api, one)
 
 
-def test_a_wrong_bucket_is_told_and_mended(api: Api, stack: Stack, declared: Callable[..., Declared]):
-    one = declared()
-    right = one.inputs["settings"]
-
-    out = one.apply(settings={**right, "bucket": "nowhere", "presign_ttl": 0}, secrets=SECRETS, code=1)
-    also = one.apply(settings={**right, "bucket": "nowhere"}, secrets=SECRETS, code=1)
-
-    assert "presign_ttl: " in out
-    assert "/api/storages/s3/ was answered with 400 Cannot find bucket nowhere in S3" in " ".join(also.split())
-    assert [] == there(api, one)
-    one.apply(settings=right, secrets=SECRETS)
-    assert 1 == len(there(api, one))
-    nothing_told(one, stack)
-
-
-@pytest.mark.parametrize(
-    ("token", "sentence"),
-    [
-        ("", "There is no token: set SLUICE_TOKEN"),
-        ("a-wrong-token", "SLUICE_TOKEN must be a token of this server."),
-        ("a-wrong\ntoken", "characters that no token has"),
-    ],
-)
-def test_tokens_that_are_none(api: Api, declared: Callable[..., Declared], token: str, sentence: str):
-    one = declared(token=token)
-
-    out = " ".join(one.apply(secrets=SECRETS, code=1).split())
-
-    assert sentence in out
-    assert not token or token not in out
-    assert [] == there(api, one)
-
-
 def test_a_refresh_token_is_exchanged(api: Api, declared: Callable[..., Declared]):
     answer = api.http.post("/api/token/")
     assert 201 == answer.status_code, answer.text
@@ -285,90 +206,12 @@ def test_a_refresh_token_is_exchanged(api: Api, declared: Callable[..., Declared
     assert refresh not in one.said + one.kept()
 
 
-def test_the_token_follows_no_redirect(stack: Stack, declared: Callable[..., Declared]):
-    asked: list[str] = []
+def test_the_module_is_formatted():
+    done = subprocess.run(
+        [terraform(), "fmt", "-check", "-diff", str(MODULE)], capture_output=True, text=True, check=False
+    )
 
-    class Elsewhere(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(307)
-            self.send_header("Location", f"http://localhost:{server.server_port}/elsewhere")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
-
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        out = declared(url=f"http://127.0.0.1:{server.server_port}").apply(secrets=SECRETS, code=1)
-        server.shutdown()
-        thread.join()
-
-    assert 1 == len(asked)
-    assert f"a redirect to localhost:{server.server_port}, which is not followed" in " ".join(out.split())
-    assert stack.token not in out
-
-
-def test_several_of_a_title_are_named(api: Api, declared: Callable[..., Declared]):
-    one = declared()
-    given = {**one.inputs["settings"], **SECRETS, "title": one.inputs["name"]}
-    ids = [api.storage(one.inputs["project"], kind="s3", **given)["id"] for _ in range(2)]
-
-    out = " ".join(one.apply(secrets=SECRETS, code=1).split())
-
-    assert "Several storages have the title" in out
-    assert f"{ids[0]}, {ids[1]}. Rename or delete all but one." in out
-    assert 2 == len(there(api, one))
-
-
-def test_a_sync_that_takes_too_long_goes_on(api: Api, stack: Stack, declared: Callable[..., Declared]):
-    one = declared(sync="wait", sync_timeout=1)
-    queue = stack.ctx.queue
-    assert isinstance(queue, InProcessQueue)
-    queue.pause(QUEUE_RUNS)
-    try:
-        out = " ".join(one.apply(secrets=SECRETS, code=1).split())
-    finally:
-        queue.resume(QUEUE_RUNS)
-
-    assert "is still queued after 1 s. It goes on" in out
-    [storage] = there(api, one)
-    assert "completed" == api.wait(storage)["status"]
-    again = one.apply(sync_timeout=60)
-    assert "module.storage.terraform_data.settings" not in again.partition("Plan:")[0].partition("will perform")[2]
-    assert storage["id"] == there(api, one)[0]["id"]
-
-
-def test_a_failed_sync_fails_with_its_reason(api: Api, s3: S3Server, declared: Callable[..., Declared]):
-    one = declared()
-    one.apply(secrets=SECRETS)
-    s3.drop(one.inputs["settings"]["bucket"])
-
-    out = one.apply(sync="wait", code=1)
-
-    assert "failed, " in out
-    assert "does not exist" in out
-
-
-@pytest.mark.parametrize(
-    ("inputs", "sentence"),
-    [
-        ({"settings": {"bucket": "b", "aws_secret_access_key": "x"}}, "Credentials belong into `secrets`"),
-        ({"settings": {"bucket": "b", "title": "x"}}, "the title is `name`"),
-        ({"settings": "b"}, "Give an object of fields"),
-        ({"direction": "dataset"}, "a dataset has none"),
-        ({"direction": "sideways"}, "There are import, export and dataset."),
-        ({"type": "../projects"}, "Write the type as the API's paths do"),
-        ({"url": "https://user:word@host"}, "no user, query or fragment"),
-        ({"sync": "perhaps"}, "There are none, start and wait."),
-    ],
-)
-def test_inputs_that_can_not_be_meant(declared: Callable[..., Declared], inputs: dict[str, Any], sentence: str):
-    one = declared()
-
-    out = " ".join(one.apply(**inputs, code=1).replace("│", " ").split())
-
-    assert sentence in out
+    assert (0, "") == (done.returncode, done.stdout)
 
 
 def test_every_secret_is_known_to_the_module():

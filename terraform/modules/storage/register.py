@@ -275,6 +275,9 @@ def main() -> int:
     except Refusal as error:
         print(hidden(f"Sluice: {error}", os.environ), file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Sluice: interrupted; apply again, which goes on.", file=sys.stderr)
+        return 130
     return 0
 
 
