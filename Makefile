@@ -7,7 +7,7 @@ CHECKOV := .venv-checkov/.ready
 AZURITE := npm install --silent --no-audit --no-fund --prefix .emulators azurite@3.35.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install sdk demo test fuzz search serve emulators check bench size deploy smoke destroy
+.PHONY: help install sdk demo test fuzz search serve emulators check bench size package deploy smoke destroy
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## / - /'
@@ -65,6 +65,9 @@ bench: $(READY)  ## speed and memory beside the bare storage client; prints a ta
 
 size: $(READY)  ## what the deployed functions' requirements weigh
 	$(BIN)/python -m infra.size
+
+package: $(READY)  ## the zip that is deployed, in dist; prints its path
+	$(BIN)/python -m infra.package
 
 DEPLOYMENT ?= terraform/examples/minimal
 TERRAFORM := terraform -chdir=$(DEPLOYMENT)

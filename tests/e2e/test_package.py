@@ -75,10 +75,11 @@ def check_where_it_runs(function: FunctionProcess, code: Code) -> list[int]:
     for pid in members:
         proc = Path(f"/proc/{pid}")
         assert (proc / "cwd").readlink() == code.folder
-        assert not any(place in value for place in HERE for value in variables(pid).values())
+        told = {name for name, value in variables(pid).items() if any(place in value for place in HERE)}
+        assert told == set()
         mapped = {line.split(maxsplit=5)[5] for line in (proc / "maps").read_text().splitlines() if "/" in line}
-        assert any(name.startswith(f"{code.folder.parent}/env/") for name in mapped)
-        assert not any(name.startswith(f"{place}/") for place in HERE for name in mapped)
+        assert [name for name in mapped if name.startswith(f"{code.folder.parent}/env/")] != []
+        assert [name for name in mapped if name.startswith(tuple(f"{place}/" for place in HERE))] == []
     servers = [pid for pid in members if code.command[0] in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
     assert len(servers) >= 2  # gunicorn and its worker
     return sorted(set(members) - set(servers))
@@ -88,7 +89,7 @@ def check_the_path(reader: int, code: Code) -> None:
     """Of the process that decodes Parquet: it is given the path on which sync_chunk itself finds modules."""
     paths = variables(reader)["PYTHONPATH"].split(os.pathsep)
     assert str(code.folder) in paths
-    assert not [path for path in paths for place in HERE if path.startswith(place)]
+    assert [path for path in paths if path.startswith(tuple(HERE))] == []
 
 
 def parquet() -> bytes:
