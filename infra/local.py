@@ -62,6 +62,8 @@ def local_settings(data_dir: str | Path, files_root: str | Path | None = None, *
         chosen["sweep_interval"] = SWEEP_INTERVAL
     if "SLUICE_SLICE_SECONDS" not in env:
         chosen["slice_seconds"] = SLICE_SECONDS
+    if "SLUICE_SCHEMA_SETTLE_SECONDS" not in env:
+        chosen["schema_settle_seconds"] = 0.0  # no other process has the data directory
     if "SLUICE_WEBHOOK_ALLOW_PRIVATE" not in env:
         chosen["webhook_allow_private"] = True  # receivers run on the same laptop
     return Settings.from_env(env, **(chosen | overrides))
