@@ -18,13 +18,13 @@ from shared.services.context import Context
 
 async def serve(request: Request, function: str, handle: Handle) -> Response:
     """Answers the queue (or the timer), and nobody else."""
-    if refused := await refusal(request, function):
-        return refused
-    body = await request.body()
     try:
         ctx = context()
     except SchemaTooNewError:
-        return Response(status_code=503)  # tried again, so it waits for the release that can
+        return Response(status_code=503)  # asked again, it is perhaps of a release that can
+    if refused := await refusal(request, function):
+        return refused
+    body = await request.body()
     return Response(status_code=await run_in_threadpool(handle, ctx, request.headers, body))
 
 
