@@ -69,7 +69,7 @@ def move(data: Path, key: str, places: Mapping[str, str]) -> None:
 
 
 def location_of(storage: Document) -> str:
-    """The fingerprint of a storage's place, by the rule of release 0.1.0: another rule would be another ledger."""
+    """The fingerprint of a storage's place, as its gate has it, by the rule of release 0.1.0."""
     config = json.loads(storage.data["config"])
     place = {
         "s3": lambda: ("s3", config["s3_endpoint"], config["bucket"]),
