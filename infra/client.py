@@ -257,12 +257,7 @@ class Client:
 
     def call(self, method: str, path: str, *, expect: type = dict, **request: Any) -> Any:
         """A request; its answer must be of the type. Raises `ApiError`."""
-        try:
-            answer = self._http.request(method, path, **request)
-        except httpx.TimeoutException:
-            raise ApiError(f"{self.url} does not answer in time.", temporary=True) from None
-        except httpx.TransportError as error:
-            raise ApiError(f"{self.url} can't be reached: {error or type(error).__name__}.", temporary=True) from None
+        answer = self.answer(method, path, **request)
         try:
             body = answer.json()
         except ValueError:
@@ -272,6 +267,15 @@ class Client:
         if not isinstance(body, expect):
             raise ApiError(f"{answer.url} is not Sluice's API: its answer is not what Sluice would say.")
         return body
+
+    def answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """What a request is answered with, whatever that is. Raises `ApiError` where nobody answers."""
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.TimeoutException:
+            raise ApiError(f"{self.url} does not answer in time.", temporary=True) from None
+        except httpx.TransportError as error:
+            raise ApiError(f"{self.url} can't be reached: {error or type(error).__name__}.", temporary=True) from None
 
 
 def is_loopback(url: str) -> bool:

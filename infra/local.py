@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions import bucket_event, bucket_webhook, sweep
+from functions import sweep
 from functions.app import create_app
 from functions.notified import Answer
 from functions.runtime import deliver
+from infra.functions import API, PUBLIC, PUBSUB, load
 from shared import app, log
 from shared.ports import DocumentStore, TaskQueue
 from shared.services.accounts import tokens
@@ -34,11 +36,15 @@ from shared.settings import Settings
 SWEEP_INTERVAL = 10.0
 """Seconds; the cloud's scheduler can do no better than a minute, a laptop can."""
 SLICE_SECONDS = 30.0
-NOTIFIED: Mapping[str, Answer] = {
-    "/bucket_event": bucket_event.answer,
-    "/bucket_webhook": bucket_webhook.answer,
-}
-"""Where the functions are that buckets notify; as deployed they refuse everybody whom no setting admits."""
+
+
+def notified() -> Mapping[str, Answer]:
+    """The functions that buckets notify, by path; as deployed they refuse everybody whom no setting admits.
+
+    They are all that is called from outside beside the API.
+    """
+    names = [function.name for function in load().called_by(PUBLIC, PUBSUB) if function.name != API]
+    return {f"/{name}": import_module(f"functions.{name}").answer for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ def running(
     try:
         recovery.expire_leases(ctx)
         app.start(ctx)
-        with _sweeping(ctx), _serving(ctx, host, port) as url:
+        with _sweeping(ctx), serving(_application(ctx), host, port) as url:
             yield Stack(url, tokens.first_token(settings), ctx)
     finally:
         app.close(ctx)
@@ -119,13 +125,14 @@ def _sweeping(ctx: Context) -> Iterator[None]:
 
 
 @contextmanager
-def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
+def serving(application: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serves an application by a thread of this process until the context is left; its URL."""
     # Naming the protocol makes asyncio switch Nagle off: 40 ms less for each answer.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(128)  # a client that comes before the server thread waits instead of being refused
-        config = uvicorn.Config(_application(ctx), log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
         thread.start()
@@ -138,10 +145,10 @@ def _serving(ctx: Context, host: str, port: int) -> Iterator[str]:
 
 def _application(ctx: Context) -> ASGIApp:
     """The API, and beside it the functions that buckets notify."""
-    api = create_app(lambda: ctx)
+    api, others = create_app(lambda: ctx), notified()
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = NOTIFIED.get(scope["path"].rstrip("/")) if scope["type"] == "http" else None
+        answer = others.get(scope["path"].rstrip("/")) if scope["type"] == "http" else None
         respond = await answer(Request(scope, receive), ctx) if answer else api
         await respond(scope, receive, send)
 

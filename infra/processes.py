@@ -62,8 +62,7 @@ class LocalProcess:
 
     def cpu_seconds(self) -> float:
         """CPU time of the process so far, user and system (Linux only)."""
-        fields = Path(f"/proc/{self._running.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._running.pid)
 
 
 def peak_memory(pid: int) -> float:
@@ -72,3 +71,17 @@ def peak_memory(pid: int) -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError("no VmHWM in /proc")
+
+
+def shared_memory(pid: int) -> float:
+    """What a process holds now in MB, where what it shares with others counts for each in part (Linux only)."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no Pss in /proc")
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, user and system (Linux only)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,6 +1,7 @@
 """Prints what the deployed functions' requirements weigh when they are installed, and fails above the limit.
 
 python -m infra.size [--without NAME ...]
+python -m infra.size --start       # instead, how long each function takes to start, and how much memory it holds
 """
 
 import argparse
@@ -9,7 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from infra.processes import ROOT
+from infra.starts import measure
+
 LIMIT = 250
 SHOWN = 10
 MB = 1_000_000
@@ -19,7 +22,11 @@ def main() -> int:
     """Installs into a temporary folder; 1 if that is larger than the limit."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="requirements to leave out")
+    parser.add_argument("--start", action="store_true", help="measure starts and memory of each function instead")
     args = parser.parse_args()
+    if args.start:
+        measure()
+        return 0
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     wanted = [line for line in lines if line and line[0] != "#" and line.partition("==")[0] not in args.without]
     with tempfile.TemporaryDirectory() as folder:

@@ -21,6 +21,7 @@ BARE_NAMES = {
     "storage_emulator_host": "STORAGE_EMULATOR_HOST",
     "azure_blob_account_name": "AZURE_BLOB_ACCOUNT_NAME",
     "azure_blob_account_key": "AZURE_BLOB_ACCOUNT_KEY",
+    "google_metadata_host": "GCE_METADATA_HOST",
     "azure_login_url": "AZURE_AUTHORITY_HOST",
     "azure_federated_token_file": "AZURE_FEDERATED_TOKEN_FILE",
     "azure_tenant_id": "AZURE_TENANT_ID",
@@ -47,10 +48,8 @@ class Settings:
     # Where things are.
     data_dir: str = ".sluice"
     secret_key: str = ""
-    """Fernet key that encrypts stored credentials, and from which the key that signs tokens is derived.
-
-    Empty: made once and kept in the data directory (local only).
-    """
+    """Fernet key that encrypts stored credentials, and from which the key that signs tokens is derived. Several with
+    commas between: the first encrypts, all decrypt. Empty: made once, kept in the data directory (local only)."""
     token: str = ""
     """The first user's API token. Empty: made once and printed (local only)."""
     hostname: str = ""
@@ -65,7 +64,11 @@ class Settings:
 
     # Whom other clouds are asked to make us, and where; no storage has a say in it.
     aws_sts_endpoint: str = ""
-    """URL of the service that assumes roles (`s3s`); empty: that of the region."""
+    """URL of the service that assumes roles; empty: that of the region."""
+    aws_web_identity_role_arn: str = ""
+    """The role that this process is at AWS, by its Google service account. Empty: it is whom boto3's chain finds."""
+    aws_web_identity_audience: str = "sluice"
+    """What the token for it is for: `accounts.google.com:oaud` in the role's trust policy."""
     google_credential_source: str = ""
     """Where this process has the token that `gcswif` trades: the `credential_source` of Google's credential files, as
     JSON: `{"file": …}`, `{"url": …, "headers": …, "format": …}`, or `{"environment_id": "aws1", …}`."""
@@ -78,6 +81,10 @@ class Settings:
     azure_tenant_id: str = ""
     azure_client_id: str = ""
     """Who this process is for `workload_identity`, as Azure's webhook for Kubernetes says it."""
+    azure_google_identity: bool = False
+    """It proves that by its Google service account instead; then there must be no `azure_federated_token_file`."""
+    google_metadata_host: str = "metadata.google.internal"
+    """Where Google tells this process which service account it is."""
 
     # The cloud.
     documents: str = "sqlite"

@@ -6,15 +6,17 @@ The fixtures are there for every test module (`tests/conftest.py` names them); w
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from infra.emulators import Emulator, Missing, Running, firestore, pubsub, running
+from infra.emulators import Missing, Running, firestore, pubsub, running
+
+Found = TypeVar("Found")
 
 
-def require(found: Emulator | Missing) -> Emulator:
-    """The emulator. A missing one skips the test on a user's machine, and fails it where CI is true."""
+def require(found: Found | Missing) -> Found:
+    """What was looked for. A missing one skips the test on a user's machine, and fails it where CI is true."""
     if isinstance(found, Missing):
         if os.environ.get("CI", "").lower() in {"1", "true"}:
             pytest.fail(f"CI must have every emulator. {found}", pytrace=False)

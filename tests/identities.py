@@ -44,6 +44,8 @@ AS_ROLE = {
     "aws_access_key_id": AWS_KEYS[0],
     "aws_secret_access_key": AWS_KEYS[1],
 }
+TOKENS = "eyJ"
+"""What every signed token begins with."""
 AS_MEMBER = {**POOL, "google_service_account_email": READER}
 AS_READER = {"target_service_account_email": READER}
 AS_APPLICATION = {
@@ -90,6 +92,7 @@ def identity_settings(identities: Identities, tmp_path: Path) -> Callable[..., S
             "google_iam_credentials_url": identities.url,
             "google_credential_source": json.dumps({"file": str(tmp_path / "subject")}),
             "azure_login_url": f"{identities.url}/",
+            "google_metadata_host": identities.url.removeprefix("http://"),
             "connect_timeout": 2.0,
             "read_timeout": 10.0,
         }
@@ -105,6 +108,22 @@ def federated_file(tmp_path: Path) -> dict[str, str]:
         "azure_tenant_id": TENANT,
         "azure_client_id": CLIENT,
     }
+
+
+def google_workload() -> dict[str, Any]:
+    """Settings of a process that Azure knows by its Google service account."""
+    return {"azure_google_identity": True, "azure_tenant_id": TENANT, "azure_client_id": CLIENT}
+
+
+@pytest.fixture
+def google_machine(identities: Identities, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the service account of the machine that it runs on."""
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
+    here = identities.url.removeprefix("http://")
+    monkeypatch.setenv("GCE_METADATA_IP", here)
+    for name, value in {"_GCE_METADATA_HOST": here, "_NO_GCE_CHECK": False}.items():
+        monkeypatch.setattr(f"google.auth.compute_engine._metadata.{name}", value)  # read when it is imported
 
 
 @pytest.fixture
@@ -196,7 +215,7 @@ def refused(call: Callable[[], object], kind: type[StoreError]) -> StoreError:
     error = caught.value
     assert type(error) is kind, repr(error)
     text = "".join(traceback.format_exception(error)) + str(error) + error.detail
-    for secret in ("planted", *AWS_KEYS, EXTERNAL_ID, SUBJECT, CLIENT_SECRET, ASSERTION):
+    for secret in ("planted", *AWS_KEYS, EXTERNAL_ID, SUBJECT, CLIENT_SECRET, ASSERTION, TOKENS):
         assert secret not in text
     seen: BaseException | None = error
     while seen:

@@ -1,4 +1,4 @@
-"""Where identities are had, on loopback: AWS STS, Google's token exchange and IAM, Microsoft's sign-in.
+"""Where identities are had, on loopback: AWS STS, Google's token exchange, IAM and metadata, Microsoft's sign-in.
 
 Each answers as the real one does to what its own client (botocore, google-auth, ours for Microsoft) sends, and refuses
 whom it does not trust. What it has issued, and what it was asked, stands in the server's attributes.
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,10 +20,13 @@ from urllib.parse import parse_qsl
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from tests.google_machine import READER, Answer, Machine, UnverifiedError
+
 ROLE = "arn:aws:iam::123456789012:role/reader"
+WEB_ROLE = "arn:aws:iam::123456789012:role/sluice"
+WEB_AUDIENCE = "sluice"
 EXTERNAL_ID = "planted-external-id-0001"
 AWS_KEYS = ("AKIAPLANTEDSERVER001", "planted/server+secret-0002")
-READER = "reader@my-project.iam.gserviceaccount.com"
 POOL = {"google_project_number": "123456789012", "google_wif_pool_id": "pool", "google_wif_provider_id": "oidc"}
 AUDIENCE = "//iam.googleapis.com/projects/123456789012/locations/global/workloadIdentityPools/pool/providers/oidc"
 SUBJECT = "planted-subject-token-0003"
@@ -30,8 +34,7 @@ TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 CLIENT = "5f0a7c9e-0000-4000-8000-000000000001"
 CLIENT_SECRET = "planted~client.secret-0004"
 ASSERTION = "planted-assertion-0005"
-
-Answer = tuple[int, str, str]
+AZURE_AUDIENCE = "api://AzureADTokenExchange"
 
 
 class Identities:
@@ -41,7 +44,9 @@ class Identities:
         self.url = url
         self.busy = False
         self.trusting = True
-        """Whether AWS lets anybody assume the role."""
+        """Whether AWS lets anybody assume a role."""
+        self.knows_google = True
+        """Whether AWS reaches Google's keys."""
         self.generation = 1
         """Raised: other sessions and tokens are issued than before."""
         self.life = 3600.0
@@ -53,12 +58,19 @@ class Identities:
         """Of Google's service accounts."""
         self.audience = "https://storage.azure.com"
         """Of Microsoft's tokens."""
+        self.machine = Machine()
 
     @property
     def session(self) -> tuple[str, str, str]:
         """AWS's access key, secret and token."""
         number = self.generation
         return f"ASIAPLANTED{number:09}", f"planted/session+secret-{number}", f"planted-session-token-{number}=="
+
+    @property
+    def web_session(self) -> tuple[str, str, str]:
+        """The same of the role that is had for a token."""
+        number = self.generation
+        return f"ASIAPLANTEDWEB{number:06}", f"planted/web+secret-{number}", f"planted-web-token-{number}=="
 
     def token(self, kind: str) -> str:
         """Google's, `own`, `federated` or `impersonated`."""
@@ -87,11 +99,14 @@ class Identities:
         return 404, "text/plain", "no such route"
 
     def _sts(self, headers: Mapping[str, str], form: dict[str, str]) -> Answer:
-        self.asked.append(("AssumeRole", form))
-        caller = re.search(r"Credential=([^/]+)/\d+/[a-z0-9-]+/sts/", headers.get("authorization", ""))
+        self.asked.append((form["Action"], form))
         if self.busy:
             return _sts_error(503, "ServiceUnavailable", "Try again")
-        if not caller or caller[1] != AWS_KEYS[0]:
+        if form["Action"] == "AssumeRoleWithWebIdentity":
+            return self._sts_by_token(headers, form)
+        caller = re.search(r"Credential=([^/]+)/\d+/[a-z0-9-]+/sts/", headers.get("authorization", ""))
+        known = {(AWS_KEYS[0], ""), *((session[0], session[-1]) for session in self.issued)}
+        if not caller or (caller[1], headers.get("x-amz-security-token", "")) not in known:
             return _sts_error(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
         if not self.trusting or (form["Action"], form["RoleArn"], form.get("ExternalId")) != (
             "AssumeRole",
@@ -102,19 +117,39 @@ class Identities:
                 "User: arn:aws:iam::111122223333:user/sluice is not authorized to perform: sts:AssumeRole on resource: "
             )
             return _sts_error(403, "AccessDenied", told + form["RoleArn"])
-        session = self.session
+        return self._sts_session("AssumeRole", ROLE, self.session)
+
+    def _sts_by_token(self, headers: Mapping[str, str], form: dict[str, str]) -> Answer:
+        if "authorization" in headers:
+            return _sts_error(400, "InvalidRequest", "The token is all the proof.")
+        if not self.knows_google:
+            return _sts_error(400, "IDPCommunicationError", "Error communicating with the identity provider.")
+        problem = "" if self.trusting and form["RoleArn"] == WEB_ROLE else "role"
+        try:
+            self.machine.verified(form["WebIdentityToken"], WEB_AUDIENCE)
+        except UnverifiedError as caught:
+            problem = str(caught)
+        if problem == "signature":
+            return _sts_error(400, "InvalidIdentityToken", f"Not signed by Google: {form['WebIdentityToken']}")
+        if problem == "time":
+            return _sts_error(400, "ExpiredTokenException", "Token expired: current date/time must be before it.")
+        if problem:
+            return _sts_error(403, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+        return self._sts_session("AssumeRoleWithWebIdentity", WEB_ROLE, self.web_session)
+
+    def _sts_session(self, operation: str, role: str, session: tuple[str, str, str]) -> Answer:
         self.issued.append(session)
         end = datetime.now(UTC) + timedelta(seconds=self.life)
         names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
         given = "".join(f"<{name}>{value}</{name}>" for name, value in zip(names, session, strict=True))
-        user = f"<Arn>{ROLE.replace(':iam:', ':sts:')}/sluice</Arn><AssumedRoleId>AROA:sluice</AssumedRoleId>"
+        user = f"<Arn>{role.replace(':iam:', ':sts:')}/sluice</Arn><AssumedRoleId>AROA:sluice</AssumedRoleId>"
         return (
             200,
             "text/xml",
-            '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
+            f'<{operation}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{operation}Result>'
             f"<AssumedRoleUser>{user}</AssumedRoleUser><Credentials>{given}"
-            f"<Expiration>{end:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></AssumeRoleResult>"
-            "<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></AssumeRoleResponse>",
+            f"<Expiration>{end:%Y-%m-%dT%H:%M:%SZ}</Expiration></Credentials></{operation}Result>"
+            f"<ResponseMetadata><RequestId>0</RequestId></ResponseMetadata></{operation}Response>",
         )
 
     def _exchange(self, form: dict[str, str]) -> Answer:
@@ -140,16 +175,10 @@ class Identities:
         told = f"{end:%Y-%m-%dT%H:%M:%SZ}"
         return self._issue("impersonated", 200, lambda token: {"accessToken": token, "expireTime": told})
 
-    def metadata(self, path: str) -> Answer:
+    def metadata(self, path: str, headers: Mapping[str, str]) -> Answer:
         """What a machine of Google's is told of itself."""
-        account = "/computeMetadata/v1/instance/service-accounts/"
-        if path.startswith(f"{account}default/?recursive=true"):
-            return _json(200, {"email": READER, "scopes": ["https://www.googleapis.com/auth/cloud-platform"]})
-        if path.startswith((f"{account}default/token", f"{account}{READER}/token")):
-            return self._issue("impersonated", 200, lambda token: {"access_token": token, "expires_in": 3600})
-        if path.startswith("/computeMetadata/v1/project/project-id"):
-            return 200, "text/plain", "p"
-        return 200 if path == "/" else 404, "text/plain", ""
+        token = partial(self._issue, "impersonated", 200, lambda token: {"access_token": token, "expires_in": 3600})
+        return self.machine.answer(path, headers, token)
 
     def _sign_blob(self, account: str, authorization: str, body: dict[str, Any]) -> Answer:
         self.asked.append(("signBlob", {"account": account}))
@@ -170,8 +199,10 @@ class Identities:
         if form["client_id"] != CLIENT:
             return _microsoft(400, "unauthorized_client", 700016, f"Application '{form['client_id']}' was not found.")
         bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        by_assertion = (form.get("client_assertion_type"), form.get("client_assertion")) == (bearer, ASSERTION)
-        if form.get("client_secret") != CLIENT_SECRET and not by_assertion:
+        if form.get("client_assertion_type") == bearer:
+            if form["client_assertion"] != ASSERTION and (refusal := self._by_google(form["client_assertion"])):
+                return refusal
+        elif form.get("client_secret") != CLIENT_SECRET:
             return _microsoft(401, "invalid_client", 7000215, "Invalid client secret provided.")
         if (form["grant_type"], form["scope"]) != ("client_credentials", "https://storage.azure.com/.default"):
             return _microsoft(400, "invalid_scope", 70011, "The provided value for scope is not valid.")
@@ -188,6 +219,19 @@ class Identities:
         token = ".".join([*(_encoded(json.dumps(part).encode()) for part in parts), _encoded(b"planted-signature")])
         self.issued.append((token,))
         return _json(200, {"token_type": "Bearer", "expires_in": int(self.life), "access_token": token})
+
+    def _by_google(self, assertion: str) -> Answer | None:
+        refusals = {
+            "signature": (700027, f"Client assertion failed signature validation: {assertion}"),
+            "time": (700024, "Client assertion is not within its valid time range."),
+            "audience": (700212, "No matching federated identity record found for presented assertion audience."),
+            "subject": (700213, "No matching federated identity record found for presented assertion subject."),
+        }
+        try:
+            self.machine.verified(assertion, AZURE_AUDIENCE)
+        except UnverifiedError as caught:
+            return _microsoft(401, "invalid_client", *refusals[str(caught)])
+        return None
 
     def _issue(self, kind: str, status: int, shape: Any) -> Answer:
         if self.busy:
@@ -228,12 +272,13 @@ def identity_server() -> Iterator[Identities]:
             self._say(state.answer(self.path, self.headers, body))  # type: ignore[arg-type]
 
         def do_GET(self) -> None:
-            self._say(state.metadata(self.path))
+            self._say(state.metadata(self.path, self.headers))  # type: ignore[arg-type]
 
         def _say(self, answer: Answer) -> None:
             status, kind, text = answer
             self.send_response(status)
-            self.send_header("metadata-flavor", "Google")
+            if not state.machine.page:
+                self.send_header("metadata-flavor", "Google")
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(text.encode())))
             self.end_headers()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 SNS = "arn:aws:sns:REGION:ACCOUNT:sluice-bucket-events"
 GOOGLE_EVENTS = "OBJECT_FINALIZE,OBJECT_DELETE,OBJECT_ARCHIVE"
 AMAZON_EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]
+AZURE_EVENTS = [f"Microsoft.Storage.{event}" for event in ("BlobCreated", "BlobDeleted", "BlobRenamed")]
 PUBSUB = "projects/PROJECT/topics/sluice-bucket-events"
 
 
@@ -111,12 +112,16 @@ SLUICE_SNS_TOPICS={wish.topic}
 
 def _publishing(wish: Wish) -> dict[str, object]:
     """The policy of a topic that lets the bucket publish."""
+    _, partition, _, _, account, _ = wish.topic.split(":", 5)
+    condition = {"ArnEquals": {"aws:SourceArn": f"arn:{partition}:s3:::{wish.bucket}"}}
+    if account:  # a bucket's name can be somebody else's tomorrow; private clouds have no accounts
+        condition["StringEquals"] = {"aws:SourceAccount": account}
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": "sns:Publish",
         "Resource": wish.topic,
-        "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{wish.bucket}"}},
+        "Condition": condition,
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
 
@@ -149,11 +154,10 @@ def azure(wish: Wish) -> str:
     account = wish.account or "ACCOUNT"
     source = f"/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.Storage/storageAccounts/{account}"
     begins = f"/blobServices/default/containers/{wish.bucket}/blobs/{wish.prefix}"
-    kinds = ["Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobRenamed"]
     return f"""# Commands. SECRET is one of the server's SLUICE_NOTICE_SECRETS.
 az eventgrid event-subscription create --name sluice --source-resource-id {source} \\
   --endpoint {shlex.quote(wish.url)}"?secret=SECRET" --event-delivery-schema eventgridschema \\
-  --included-event-types {" ".join(kinds)} \\
+  --included-event-types {" ".join(AZURE_EVENTS)} \\
   --subject-begins-with {shlex.quote(begins)}
 
 # Terraform
@@ -161,7 +165,7 @@ resource "azurerm_eventgrid_event_subscription" "sluice" {{
   name                  = "sluice"
   scope                 = "{source}"
   event_delivery_schema = "EventGridSchema"
-  included_event_types  = {json.dumps(kinds)}
+  included_event_types  = {json.dumps(AZURE_EVENTS)}
   subject_filter {{
     subject_begins_with = {_text(begins)}
   }}

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from shared.errors import CredentialsError
 from shared.settings import Settings
@@ -20,11 +20,14 @@ SHORTEST_MASKED = 4
 
 
 class Vault:
-    """Encrypts and decrypts the secret fields of storages, and derives keys for other purposes."""
+    """Encrypts and decrypts the secret fields of storages, and derives keys for other purposes.
 
-    def __init__(self, key: bytes) -> None:
-        self._fernet = Fernet(key)
-        self._key = base64.urlsafe_b64decode(key)
+    The first key encrypts; each of them decrypts, so that one can replace another.
+    """
+
+    def __init__(self, *keys: bytes) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._keys = [base64.urlsafe_b64decode(key) for key in keys]
 
     @classmethod
     def throwaway(cls) -> "Vault":
@@ -38,10 +41,11 @@ class Vault:
             os.path.join(settings.data_dir, KEY_FILE), lambda: Fernet.generate_key().decode()
         )
         try:
-            return cls(key.encode())
+            return cls(*(one.strip().encode() for one in key.split(",")))
         except ValueError:
             where = "SLUICE_SECRET_KEY" if settings.secret_key else os.path.join(settings.data_dir, KEY_FILE)
-            raise ValueError(f"{where} is no Fernet key: 32 bytes as URL-safe base64 are needed.") from None
+            text = f"{where} is no Fernet key: write 32 bytes as URL-safe base64, several with commas between."
+            raise ValueError(text) from None
 
     def seal(self, values: Mapping[str, str]) -> bytes:
         """Encrypts a storage's secrets; empty ones are left out."""
@@ -60,9 +64,9 @@ class Vault:
             ) from None
         return opened
 
-    def derived(self, label: str) -> bytes:
-        """A key of 32 bytes for another purpose: of the same secret key and label always the same."""
-        return hmac.digest(self._key, label.encode(), hashlib.sha256)
+    def derived(self, label: str) -> list[bytes]:
+        """Keys of 32 bytes for another purpose, one of each key: of the same label always the same."""
+        return [hmac.digest(key, label.encode(), hashlib.sha256) for key in self._keys]
 
 
 def masked(text: str, values: Mapping[str, str]) -> str:

@@ -76,7 +76,7 @@ class TestApplication:
         given = {"account_name": ACCOUNT, "container": "bucket", "auth_mode": "workload_identity"}
         open_store("azure_spi", given, settings).check()
         assert "client_secret" not in identities.asked[0][1]
-        with pytest.raises(CredentialsError, match="AZURE_FEDERATED_TOKEN_FILE, AZURE_TENANT_ID and AZURE_CLIENT_ID"):
+        with pytest.raises(CredentialsError, match="AZURE_TENANT_ID and AZURE_CLIENT_ID"):
             open_store("azure_spi", given, identity_settings())
         settings = identity_settings(azure_blob_url=azure, **federated_file(tmp_path / "missing"))
         error = refused(open_store("azure_spi", given, settings).check, CredentialsError)

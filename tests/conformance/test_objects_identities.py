@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any, ClassVar
 
 import pytest
 from azure.storage.blob import ContainerClient
@@ -23,13 +24,14 @@ from tests.identities import (
     azure_over_https,
     certificate,
     google_process,
+    google_workload,
     identities,
     identity_settings,
     open_store,
     own_key,
     trusted,
 )
-from tests.identity_servers import Identities
+from tests.identity_servers import WEB_ROLE, Identities
 
 __all__ = ["azure_over_https", "certificate", "google_process", "identities", "identity_settings", "open_store"]
 __all__ += ["own_key", "trusted"]
@@ -65,6 +67,30 @@ class TestRole(ObjectStoreContract, SigningContract):
             remove=lambda key: s3.delete(name, key),
             verifies=True,
             missing=open_store("s3s", {**AS_ROLE, "bucket": f"{name}-missing", "s3_endpoint": s3.endpoint}),
+        )
+        s3.drop(name)
+
+
+class TestWebIdentity(ObjectStoreContract, SigningContract):
+    """Of a storage without keys, where the process is a service account of Google's."""
+
+    @pytest.fixture
+    def place(
+        self, s3: S3Server, identities: Identities, open_store: Open, identity_settings: Callable[..., Settings]
+    ) -> Iterator[Place]:
+        name = next(buckets)
+        s3.bucket(name)
+        key, secret, token = identities.web_session
+        s3.access(key, token)
+        s3.signers(secret=secret)
+        settings = identity_settings(aws_web_identity_role_arn=WEB_ROLE)
+        yield Place(
+            store=open_store("s3", {"bucket": name, "s3_endpoint": s3.endpoint}, settings),
+            put=lambda key, body: s3.put(name, key, body),
+            put_many=lambda objects: s3.put_many(name, objects),
+            remove=lambda key: s3.delete(name, key),
+            verifies=True,
+            missing=open_store("s3", {"bucket": f"{name}-missing", "s3_endpoint": s3.endpoint}, settings),
         )
         s3.drop(name)
 
@@ -114,6 +140,9 @@ class TestFederation(ObjectStoreContract, SigningContract):
 class TestApplication(ObjectStoreContract, SigningContract):
     """As for an account's key, the tests with thousands are left out."""
 
+    as_whom: ClassVar[dict[str, str]] = AS_APPLICATION
+    process: ClassVar[dict[str, Any]] = {}
+
     @pytest.fixture
     def place(
         self,
@@ -127,8 +156,8 @@ class TestApplication(ObjectStoreContract, SigningContract):
         account = {"account_name": ACCOUNT, "account_key": KEY}
         with ContainerClient(url, name, credential=account, connection_verify=certificate[0]) as container:
             container.create_container()
-            settings = identity_settings(azure_blob_url=url.replace(ACCOUNT, "{account}"))
-            store = open_store("azure_spi", {**AS_APPLICATION, "container": name}, settings)
+            settings = identity_settings(azure_blob_url=url.replace(ACCOUNT, "{account}"), **self.process)
+            store = open_store("azure_spi", {**self.as_whom, "container": name}, settings)
             yield Place(
                 store=store,
                 put=lambda key, body: store.write(key, body, content_type="text/plain"),
@@ -137,9 +166,16 @@ class TestApplication(ObjectStoreContract, SigningContract):
                 supports=lambda key: not {"\\", "\x01", "\ufffe"} & set(key),
                 many=900,
                 verifies=True,
-                missing=open_store("azure_spi", {**AS_APPLICATION, "container": f"{name}-missing"}, settings),
+                missing=open_store("azure_spi", {**self.as_whom, "container": f"{name}-missing"}, settings),
             )
             container.delete_container()
 
     test_many_objects_come_in_pages = None  # type: ignore[assignment]
     test_a_listing_survives_changes_between_its_pages = None  # type: ignore[assignment]
+
+
+class TestApplicationByGoogle(TestApplication):
+    """The same application, which a service account of Google's signs in as."""
+
+    as_whom: ClassVar[dict[str, str]] = {"account_name": ACCOUNT, "auth_mode": "workload_identity"}
+    process: ClassVar[dict[str, Any]] = google_workload()

@@ -27,6 +27,7 @@ from tests.identities import (
     certificate,
     gcs,
     gcs_process,
+    google_machine,
     google_process,
     identities,
     identity_settings,
@@ -43,6 +44,7 @@ __all__ = [
     "certificate",
     "gcs",
     "gcs_process",
+    "google_machine",
     "google_process",
     "identities",
     "identity_settings",
@@ -90,14 +92,8 @@ class TestS3:
 
 class TestGoogle:
     def test_a_machine_signs_as_the_account_that_it_is(
-        self, gcs: GcsServer, identities: Identities, monkeypatch: pytest.MonkeyPatch
+        self, gcs: GcsServer, identities: Identities, google_machine: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-        monkeypatch.setenv("CLOUDSDK_CONFIG", "/nonexistent")
-        here = identities.url.removeprefix("http://")
-        monkeypatch.setenv("GCE_METADATA_IP", here)
-        for name, value in {"_GCE_METADATA_HOST": here, "_NO_GCE_CHECK": False}.items():
-            monkeypatch.setattr(f"google.auth.compute_engine._metadata.{name}", value)  # read when it is imported
         monkeypatch.setattr("shared.adapters.objects.gcs_client.URL", gcs.endpoint)
         store = GcsObjects("bucket", iam_url=identities.url)
         url = store.presign("key", seconds=60)
@@ -105,6 +101,16 @@ class TestGoogle:
         assert fetch(url.url)[2] == b"body"
         assert f"/{READER}/" not in url.url
         assert parse_qs(urlsplit(url.url).query)["X-Goog-Credential"][0].startswith(f"{READER}/")
+        assert ("signBlob", {"account": READER}) in identities.asked, "itself, by its real name"
+        store.close()
+
+    def test_a_machine_that_may_not_sign_as_itself_is_told_its_name(
+        self, gcs: GcsServer, identities: Identities, google_machine: None
+    ) -> None:
+        identities.trusting = False
+        store = GcsObjects("bucket", iam_url=identities.url)
+        error = refused(lambda: store.presign("key", seconds=60), AccessDeniedError)
+        assert f"sign URLs as {READER}: grant the role Service Account Token Creator" in error.message
         store.close()
 
     def test_who_acts_as_an_account_signs_as_it(

@@ -1,6 +1,5 @@
 """The deployed shape on one machine: a process per function, told by environment variables alone where the rest is."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,13 +15,14 @@ from cryptography.fernet import Fernet
 from google.cloud.tasks_v2 import CloudTasksClient, Queue, RetryConfig
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from infra.emulators import HOST, Running, free_port
+from infra.emulators import Running
 from infra.emulators.cloud_tasks.oidc import Issuer
-from infra.processes import peak_memory
-from shared.services.context import QUEUE_FUNCTIONS, QUEUES
+from infra.function_process import CHECKOUT, Code, FunctionProcess
+from infra.functions import PUBSUB, QUEUED, TIMER, load
+from infra.processes import ROOT
 from tests.stack import Api
 
-ROOT = Path(__file__).resolve().parents[2]
+LISTED = load()
 PROJECT, LOCATION = "sluice-test", "europe-west1"
 QUEUE_ACCOUNT, TIMER_ACCOUNT = (f"{name}@{PROJECT}.iam.gserviceaccount.com" for name in ("queue", "timer"))
 TOKEN = "a-token-for-the-deployment-test-0123456789"
@@ -30,62 +30,10 @@ POOL = 2
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 
 
-class Function:
-    """One `functions-framework` process, over many lives on one port."""
-
-    def __init__(self, target: str, env: dict[str, str], folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://{HOST}:{self.port}"
-        self.log = folder / f"{target}.log"
-        self._command = [sys.executable, "-m", "functions_framework", f"--target={target}", "--asgi"]
-        self._env = {"PATH": os.environ["PATH"], "HOST": HOST, "PORT": str(self.port), **env}
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it; a request that comes too early is refused."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._env, stdout=log, stderr=log, start_new_session=True
-            )
-
-    def end(self, number: signal.Signals) -> None:
-        """Sends the signal to the process and its workers, and waits for its end."""
-        if self._process is not None:
-            os.killpg(self._process.pid, number)
-            self._process.wait(20)
-            self._process = None
-
-    def peak_memory(self) -> float:
-        """The most memory that one of its processes ever held, in MB."""
-        assert self._process is not None
-        group = self._process.pid
-        members = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group(pid) == group]
-        return max(peak_memory(pid) for pid in members)
-
-    def wait(self) -> None:
-        """Returns once it answers, whatever it answers."""
-        tick = threading.Event()
-        for _ in range(300):
-            try:
-                httpx.get(self.url, timeout=5)
-            except httpx.TransportError:
-                tick.wait(0.1)
-            else:
-                return
-        raise AssertionError(f"{self.url} does not answer:\n{self.log.read_text()[-2000:]}")
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
-
-
 class Deployment:
     """All functions, the queue, and the timer, which is called by the test's own thread."""
 
-    def __init__(self, folder: Path, firestore: Running, **env: str) -> None:
+    def __init__(self, folder: Path, firestore: Running, code: Code = CHECKOUT, **env: str) -> None:
         self.folder = folder
         self.key_file = folder / "key.pem"
         self.env = {
@@ -105,16 +53,20 @@ class Deployment:
             "STORAGE_IN_PROGRESS_TIMER": "2",
             **env,
         }
-        self.functions: dict[str, Function] = {}
+        self.functions = {name: FunctionProcess(name, folder / f"{name}.log", code) for name in LISTED.functions}
         self.swept: list[int] = []
 
-    def start(self, endpoint: str, keys_url: str) -> None:
-        """Starts the processes, which learn of each other by their URLs."""
-        env = self.env | {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
-        for target in (*QUEUE_FUNCTIONS, "sweep", "api"):
-            function = self.functions[target] = Function(target, env, self.folder)
-            env |= {f"SLUICE_{target.upper()}_URL": function.url}
-            function._env.update(env)
+    def tell(self, endpoint: str, keys_url: str) -> None:
+        """Says to all of them where the queue is, and where the functions are whose callers prove themselves."""
+        self.env |= {"SLUICE_CLOUD_TASKS_ENDPOINT": endpoint, "SLUICE_CALLER_KEYS_URL": keys_url}
+        for listed in LISTED.called_by(QUEUED, PUBSUB, TIMER):
+            self.env[f"SLUICE_{listed.name.upper()}_URL"] = self.functions[listed.name].url
+        for function in self.functions.values():
+            function.env = self.env
+
+    def start(self) -> None:
+        """Starts the processes, in each life on the same ports, and waits until they serve."""
+        for function in self.functions.values():
             function.start()
         for function in self.functions.values():
             function.wait()
@@ -144,7 +96,7 @@ class Deployment:
 
     def logs(self) -> str:
         """The end of what every process printed."""
-        return "\n".join(f"== {name}\n{f.log.read_text()[-3000:]}" for name, f in self.functions.items())
+        return "\n".join(f"== {name}\n{f.printed()}" for name, f in self.functions.items())
 
 
 @contextmanager
@@ -167,7 +119,7 @@ def create_queues(endpoint: str) -> None:
     """What the deployment's infrastructure code does."""
     client = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=grpc.insecure_channel(endpoint)))
     retry = RetryConfig(max_attempts=-1, min_backoff=timedelta(seconds=0.2), max_backoff=timedelta(seconds=5))
-    for kind in QUEUES:
+    for kind in LISTED.queues:
         for number in range(POOL):
             queue = Queue(name=f"{PARENT}/queues/sluice-{kind}-{number}", retry_config=retry)
             client.create_queue(parent=PARENT, queue=queue)
@@ -175,13 +127,14 @@ def create_queues(endpoint: str) -> None:
 
 
 @contextmanager
-def deployed(folder: Path, firestore: Running, **env: str) -> Iterator[tuple[Deployment, Api]]:
-    """A deployment that serves, and a client of its API."""
-    deployment = Deployment(folder, firestore, **env)
+def deployed(folder: Path, firestore: Running, code: Code = CHECKOUT, **env: str) -> Iterator[tuple[Deployment, Api]]:
+    """A deployment of some code that serves, and a client of its API."""
+    deployment = Deployment(folder, firestore, code, **env)
     with ExitStack() as stack:
         endpoint, keys_url = stack.enter_context(cloud_tasks_process(folder / "queue", deployment.key_file))
         try:
-            deployment.start(endpoint, keys_url)
+            deployment.tell(endpoint, keys_url)
+            deployment.start()
             api = Api(deployment.functions["api"].url, TOKEN)
             stack.callback(api.close)
             yield deployment, api
@@ -193,21 +146,14 @@ def deployed(folder: Path, firestore: Running, **env: str) -> Iterator[tuple[Dep
 class Functions:
     """A deployment as something that can be killed whole and started again."""
 
-    def __init__(self, deployment: Deployment, endpoint: str, keys_url: str) -> None:
-        self._deployment, self._endpoint, self._keys_url = deployment, endpoint, keys_url
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._api: Api | None = None
 
     def start(self) -> Api:
         """Starts every function, again on the same ports, and waits until they serve."""
-        deployment = self._deployment
-        if deployment.functions:
-            for function in deployment.functions.values():
-                function.start()
-            for function in deployment.functions.values():
-                function.wait()
-        else:
-            deployment.start(self._endpoint, self._keys_url)
-        self._api = Api(deployment.functions["api"].url, TOKEN)
+        self._deployment.start()
+        self._api = Api(self._deployment.functions["api"].url, TOKEN)
         return self._api
 
     def peak_memory(self) -> float:
@@ -228,7 +174,8 @@ def functions(folder: Path, firestore: Running) -> Iterator[Functions]:
     """The functions of a deployment, not started yet; killed in the end."""
     deployment = Deployment(folder, firestore, STORAGE_IN_PROGRESS_TIMER="1")
     with cloud_tasks_process(folder / "queue", deployment.key_file) as (endpoint, keys_url):
-        one = Functions(deployment, endpoint, keys_url)
+        deployment.tell(endpoint, keys_url)
+        one = Functions(deployment)
         try:
             yield one
         finally:

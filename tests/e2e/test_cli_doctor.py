@@ -13,9 +13,10 @@ from infra.bench.s3_process import S3Server, s3_server
 from infra.client import Client, Storage
 from infra.emulators import Running
 from infra.emulators.azurite import ACCOUNT, KEY
-from infra.local import Stack
+from infra.local import Stack, running
 from tests.e2e.test_cli import client, environment, run, stack
 from tests.emulators_buckets import azure_emulator
+from tests.identity_servers import WEB_ROLE, identity_server
 
 __all__ = ["azure_emulator", "client", "stack"]
 
@@ -121,3 +122,25 @@ def test_the_rule_that_it_names_mends_it(stack: Stack, client: Client, azure_emu
         finally:
             service.set_service_properties(cors=[])
             service.delete_container(name)
+
+
+def test_a_server_whose_role_was_taken_away(tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shared.adapters.objects.attempts.BACKOFF", 0.001)
+    (tmp_path / "files").mkdir()
+    with identity_server() as identities:
+        s3.access(identities.web_session[0], identities.web_session[2])
+        s3.signers(secret=identities.web_session[1])
+        identities.life = 60.0  # so each use needs another session
+        asked = {"aws_sts_endpoint": identities.url, "google_metadata_host": identities.url.removeprefix("http://")}
+        with (
+            running(
+                tmp_path / "data", files_root=tmp_path / "files", aws_web_identity_role_arn=WEB_ROLE, **asked
+            ) as own,
+            Client(own.url, own.token) as client,
+        ):
+            storage = connect(client, "s3", bucket="pictures", s3_endpoint=s3.endpoint)
+            assert examined(own, storage, code=2)["loading"]["well"]
+            identities.trusting = False
+            found = examined(own, storage, code=2)
+    assert [(step, it["well"]) for step, it in found.items()] == [("bucket", False)]
+    assert f"AWS does not let this server assume {WEB_ROLE}" in found["bucket"]["text"]

@@ -5,6 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from infra.emulators import Running
+from infra.function_process import CHECKOUT
+from infra.starts import start
+
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 1.5
 # functions-framework brings `google.cloud.functions`, which is a few lines of its own.
@@ -62,3 +68,14 @@ def test_a_context_loads_what_its_settings_choose(tmp_path: Path) -> None:
     assert "google.cloud.tasks_v2" in found
     assert "google.cloud.firestore" not in found
     assert not found & {"boto3", "botocore", "arro3", "obstore", "lxml", "azure"}
+
+
+@pytest.mark.emulator
+def test_a_function_answers_soon_and_holds_little(firestore_emulator: Running, tmp_path: Path) -> None:
+    """Up to its first answer, from Firestore: what `python -m infra.size --start` measures of each."""
+    one = start("api", CHECKOUT, firestore_emulator, tmp_path)
+
+    print(f"\nfirst answer: {one.seconds:.2f} s, of which CPU {one.cpu:.2f} s; {one.memory:.0f} MB")
+    assert one.cpu < 2 * SECONDS
+    assert one.seconds > 0.1
+    assert 50 < one.memory < 300

@@ -26,3 +26,15 @@ def test_what_buckets_notify_needs_none_of_them():
     command = [sys.executable, "-c", code.replace("{SDKS}", repr(sdks))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
+
+
+def test_a_server_that_is_a_google_service_account_starts_as_soon():
+    code = """
+import sys
+from shared.adapters.objects.opening import Stores
+from shared.settings import Settings
+Stores(Settings(aws_web_identity_role_arn="arn:aws:iam::123456789012:role/x", azure_google_identity=True)).close()
+print(sorted({"urllib3", "google.auth", "jwt", "botocore"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from shared.errors import CredentialsError
+from shared.errors import AuthenticationError, CredentialsError
+from shared.services.accounts.jwts import Claims, issue, verify
 from shared.services.secrets import Vault, masked, private_file
 from shared.settings import Settings
 
@@ -26,6 +27,20 @@ def test_sealed_and_opened():
 def test_another_key_says_what_to_do():
     with pytest.raises(CredentialsError, match="Enter them again"):
         Vault.throwaway().open(Vault.throwaway().seal(SECRETS))
+
+
+def test_one_key_replaces_another():
+    """First the new key is known everywhere, then it encrypts: nothing that is stored is unreadable at any time."""
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    before, meanwhile, after = (Vault.of(Settings(secret_key=key)) for key in (old, f"{old},{new}", f"{new}, {old}"))
+    claims = Claims("refresh", 7, "id", 1_000, 2_000)
+
+    assert SECRETS == after.open(before.seal(SECRETS)) == meanwhile.open(after.seal(SECRETS))
+    assert SECRETS == Vault(new.encode()).open(after.seal(SECRETS))
+    assert claims == verify(after, issue(before, claims), "refresh", 1_500)
+    assert claims == verify(meanwhile, issue(after, claims), "refresh", 1_500)
+    with pytest.raises(AuthenticationError):
+        verify(before, issue(after, claims), "refresh", 1_500)
 
 
 def test_the_key_is_given_or_kept_in_a_file(tmp_path: Path):

@@ -22,3 +22,18 @@ def test_defaults_are_enough():
 def test_what_is_no_number_is_refused():
     with pytest.raises(ValueError, match="SLUICE_MAX_LANES='many': a number is needed"):
         Settings.from_env({"SLUICE_MAX_LANES": "many"})
+
+
+def test_keyless_identities_are_set_by_these_variables():
+    settings = Settings.from_env(
+        {
+            "SLUICE_AWS_WEB_IDENTITY_ROLE_ARN": "arn:aws:iam::123456789012:role/x",
+            "SLUICE_AZURE_GOOGLE_IDENTITY": "true",
+            "GCE_METADATA_HOST": "127.0.0.1:8",
+        }
+    )
+
+    assert settings.aws_web_identity_role_arn == "arn:aws:iam::123456789012:role/x"
+    assert settings.aws_web_identity_audience == "sluice"
+    assert settings.azure_google_identity
+    assert settings.google_metadata_host == "127.0.0.1:8"

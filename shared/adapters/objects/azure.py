@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from shared.adapters.objects.azure_listing import Page, described, parse_page, version_in
+from shared.adapters.objects.google_identity import IdentityToken
 from shared.adapters.objects.http import Answer, InvalidRangeError
 from shared.adapters.objects.metadata import checked
 from shared.errors import InvalidKeyError, ObjectNotFoundError, PrefixEmptyError, VersionMismatchError
@@ -29,7 +30,8 @@ _no_xml = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]").search
 class AzureObjects:
     """A container, by its account's name and key, a shared access signature, or a connection string (which wins).
 
-    Or by an application, with its secret or a file that holds a federated token, which signs in at `login_url`.
+    Or by an application, with its secret, a file that holds a federated token, or `google_token`; it signs in at
+    `login_url`.
 
     Connects at the first use. `endpoint` is the account's URL, where that is not the one of Azure's public cloud.
 
@@ -60,6 +62,7 @@ class AzureObjects:
         client_id: str | None = None,
         client_secret: str | None = None,
         token_file: str | None = None,
+        google_token: IdentityToken | None = None,
         login_url: str | None = None,
         connect_timeout: float = 5.0,
         read_timeout: float = 30.0,
@@ -80,6 +83,7 @@ class AzureObjects:
         }
         self._options: dict[str, Any] = {
             **{name: (value or "").strip() or None for name, value in given.items()},
+            "google_token": google_token,
             "connect_timeout": connect_timeout,
             "read_timeout": read_timeout,
             "attempts": attempts,

@@ -25,6 +25,7 @@ from azure.storage.blob import (
 from shared.adapters.objects.azure_delegation import DelegationKeys
 from shared.adapters.objects.azure_errors import API_VERSION, NO_CREDENTIALS, answered
 from shared.adapters.objects.azure_identity import Application
+from shared.adapters.objects.google_identity import IdentityToken
 from shared.adapters.objects.http import Answer, Http
 from shared.errors import CredentialsError
 from shared.ports import SignedUrl
@@ -50,6 +51,7 @@ class AzureClient:
         client_id: str | None,
         client_secret: str | None,
         token_file: str | None,
+        google_token: IdentityToken | None,
         login_url: str | None,
         **patience: Any,
     ) -> None:
@@ -65,6 +67,7 @@ class AzureClient:
                 client_id=client_id,
                 client_secret=client_secret,
                 token_file=token_file,
+                google_token=google_token,
                 login_url=login_url,
                 **patience,
             )

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from shared.adapters.objects.google_identity import IdentityToken
 from shared.adapters.objects.http import Answer, Http
 from shared.adapters.objects.redact import redact
 from shared.errors import CredentialsError, StoreError, StoreUnavailableError
@@ -17,10 +18,17 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 EARLY = 300.0
 """Seconds before its end at which a token is replaced."""
 REFUSED = "Microsoft does not let application {client} of tenant {tenant} sign in"
+NO_FEDERATION = (
+    ": it must have a federated credential with issuer https://accounts.google.com, subject {subject} (the unique id "
+    "of this server's service account) and audience {audience}"
+)
 
 
 class Application:
-    """Signs in with `client_secret`, else with the federated token in `token_file`. Safe for many threads."""
+    """Signs in with `client_secret`, else with `google_token`, else with the federated token in `token_file`.
+
+    Safe for many threads.
+    """
 
     def __init__(
         self,
@@ -29,13 +37,14 @@ class Application:
         client_id: str,
         client_secret: str | None,
         token_file: str | None,
+        google_token: IdentityToken | None,
         login_url: str,
         connect_timeout: float,
         read_timeout: float,
         attempts: int,
     ) -> None:
         self._tenant, self._client = tenant_id, client_id
-        self._secret, self._file = client_secret, token_file
+        self._secret, self._file, self._google = client_secret, token_file, google_token
         self._known = [client_secret] if client_secret else []
         self._token, self._good_until, self._replace_at = "", 0.0, 0.0
         self._lock = Lock()
@@ -85,16 +94,18 @@ class Application:
     def _proof(self) -> dict[str, str]:
         if self._secret:
             return {"client_secret": self._secret}
+        assertion = self._google.text() if self._google else self._read()
+        self._known = [assertion]
+        return {"client_assertion_type": ASSERTION, "client_assertion": assertion}
+
+    def _read(self) -> str:
         path, problem = self._file or "", ""
         try:
             # Whoever puts it there replaces it, so it is read each time.
-            assertion = Path(path).read_text(encoding="ascii").strip()
+            return Path(path).read_text(encoding="ascii").strip()
         except (OSError, ValueError) as caught:
             problem = type(caught).__name__
-        if problem:
-            raise CredentialsError(f"AZURE_FEDERATED_TOKEN_FILE of this server can't be read: {path}", detail=problem)
-        self._known = [assertion]
-        return {"client_assertion_type": ASSERTION, "client_assertion": assertion}
+        raise CredentialsError(f"AZURE_FEDERATED_TOKEN_FILE of this server can't be read: {path}", detail=problem)
 
     def _explain(self, answer: Answer) -> StoreError | None:
         if answer.status == 200 and _has_token(answer.body):
@@ -102,7 +113,10 @@ class Application:
         detail = redact(_told(answer.body) or str(answer.status), self.secrets())
         if answer.status in {408, 429} or answer.status >= 500:
             return StoreUnavailableError("Microsoft Entra ID gives no access token just now", detail=detail)
-        return CredentialsError(REFUSED.format(client=self._client, tenant=self._tenant), detail=detail)
+        text = REFUSED.format(client=self._client, tenant=self._tenant)
+        if self._google and not self._secret:
+            text += NO_FEDERATION.format(subject=self._google.subject, audience=self._google.audience)
+        return CredentialsError(text, detail=detail)
 
 
 def _has_token(body: bytes) -> bool:

@@ -71,7 +71,7 @@ class GcsClient:
             self._credentials = AnonymousCredentials()
         else:
             self._credentials = self._default()
-        timeouts = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
+        timeouts: dict[str, Any] = {"connect_timeout": connect_timeout, "read_timeout": read_timeout}
         self._tokens = pool_manager("https://oauth2.googleapis.com", **timeouts)
         self._url, self._iam_url = endpoint or URL, iam_url
         self._patience: dict[str, Any] = {**timeouts, "attempts": attempts}

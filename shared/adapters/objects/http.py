@@ -7,7 +7,15 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+from urllib3.util import parse_url
 
 from shared.adapters.objects.attempts import tried
 from shared.adapters.objects.redact import redact
@@ -30,8 +38,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def pool_manager(url: str, *, connect_timeout: float, read_timeout: float) -> urllib3.PoolManager:
-    """Connections to wherever `url` is, through the proxy that the environment names for it."""
+def pool_manager(url: str, *, connect_timeout: float, read_timeout: float, direct: bool = False) -> urllib3.PoolManager:
+    """Connections to wherever `url` is, through the proxy that the environment names for it unless `direct`."""
     parts = urlsplit(url)
     options: dict[str, Any] = {
         "timeout": urllib3.Timeout(connect=connect_timeout, read=read_timeout),
@@ -39,7 +47,7 @@ def pool_manager(url: str, *, connect_timeout: float, read_timeout: float) -> ur
         "retries": False,
     }
     proxy = getproxies().get(parts.scheme)
-    if proxy and not proxy_bypass(parts.hostname or ""):
+    if proxy and not direct and not proxy_bypass(parts.hostname or ""):
         return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", **options)
     return urllib3.PoolManager(**options)
 
@@ -47,7 +55,8 @@ def pool_manager(url: str, *, connect_timeout: float, read_timeout: float) -> ur
 class Http:
     """One server. `place` names it to people; `secrets` gives what must be in no text. Safe for many threads.
 
-    Targets go out as they are: nobody tidies up a path with `..` or `//` in it. Redirects are not followed.
+    Targets go out as they are: nobody tidies up a path with `..` or `//` in it. Redirects are not followed. `direct`:
+    no proxy is used, whatever the environment says.
     """
 
     def __init__(
@@ -59,16 +68,18 @@ class Http:
         connect_timeout: float,
         read_timeout: float,
         attempts: int,
+        direct: bool = False,
     ) -> None:
         parts = urlsplit(url)
         try:
             valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port)
-        except ValueError:
+            parse_url(url)  # as the connections will be made
+        except (ValueError, LocationValueError):
             valid = False
         if not valid or parts.query:
             raise StoreError(f"{place} has no valid address")
         self._place, self._secrets, self._attempts = place, secrets, attempts
-        manager = pool_manager(url, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        manager = pool_manager(url, connect_timeout=connect_timeout, read_timeout=read_timeout, direct=direct)
         self._manager = manager
         self._pool = manager.connection_from_url(url)
         # Only https is tunnelled; a proxy has to be told where plain http should go.

@@ -29,13 +29,16 @@ class Stores:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._salt = random_bytes.token_bytes(32)
+        self._proofs: identities.Proofs | None = None
         self._open: OrderedDict[str, ObjectStore] = OrderedDict()
         self._lock = Lock()
 
     def open(self, storage: Storage, secrets: Mapping[str, str]) -> ObjectStore:
         """The store of these settings and credentials. Connects at its first use. Raises `StoreError`."""
         kind = storage.provider.store
-        arguments = self._arguments(storage, secrets)
+        with self._lock:
+            self._proofs = proofs = self._proofs or identities.proofs(self._settings)
+        arguments = self._arguments(storage, secrets, proofs)
         if lacking := storage.provider.lacking({**storage.config, **secrets}):
             raise IncompleteError(lacking)
         known = repr((kind, sorted(arguments.items()))).encode("utf-8", "surrogatepass")
@@ -53,8 +56,10 @@ class Stores:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+            if self._proofs:
+                self._proofs.close()
 
-    def _arguments(self, storage: Storage, secrets: Mapping[str, str]) -> dict[str, Any]:
+    def _arguments(self, storage: Storage, secrets: Mapping[str, str], proofs: identities.Proofs) -> dict[str, Any]:
         config, settings, kind = storage.config, self._settings, storage.provider.store
         if kind == "localfiles":
             root, path = allowed_folder(settings, config.get("path"))
@@ -77,7 +82,7 @@ class Stores:
             return timeouts | {
                 "container": config.get("container") or "",
                 **(
-                    identities.application(config, secrets, settings)
+                    identities.application(config, secrets, settings, proofs.azure)
                     if config.get("auth_mode")
                     else self._azure_account(config.get("azure_endpoint"), secrets)
                 ),
@@ -92,7 +97,7 @@ class Stores:
                 "versions": storage.direction == "export",
             }
         return timeouts | {
-            **identities.role(config, secrets, settings),
+            **identities.amazon(config, secrets, settings, proofs.aws),
             "bucket": config.get("bucket") or "",
             "region": config.get("region_name"),
             "endpoint": config.get("s3_endpoint"),

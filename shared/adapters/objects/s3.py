@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from obstore.exceptions import UnauthenticatedError
 
 from shared.adapters.objects.attempts import tried
+from shared.adapters.objects.google_identity import WebIdentity
 from shared.adapters.objects.metadata import checked
 from shared.adapters.objects.s3_client import Clients, S3Access
 from shared.adapters.objects.s3_errors import InvalidRangeError, S3Faults
@@ -43,6 +44,8 @@ def survives_path(key: str) -> bool:
 class S3Objects:
     """A bucket. Credentials are the keys given, else what boto3's default chain finds, else (`anonymous`) none.
 
+    With `web_identity` its role's credentials take the place of that chain.
+
     Connects at the first use. Without `region` and `endpoint`, S3 is asked where the bucket is. An `endpoint` is used
     path-style. What is written is encrypted with `kms_key`, else with S3's own keys if `encrypt` says so, else as the
     bucket has it. Versions are ETags without their quotes: mostly the content's MD5, so equal content is an equal one.
@@ -69,6 +72,7 @@ class S3Objects:
         role_arn: str | None = None,
         external_id: str | None = None,
         sts_endpoint: str | None = None,
+        web_identity: WebIdentity | None = None,
         public_endpoint: str | None = None,
         anonymous: bool = False,
         kms_key: str | None = None,
@@ -92,6 +96,7 @@ class S3Objects:
             role_arn=role_arn or None,
             external_id=external_id or None,
             sts_endpoint=sts_endpoint or None,
+            web_identity=web_identity,
             public_endpoint=public_endpoint or None,
             anonymous=anonymous,
             encryption=self._encryption,

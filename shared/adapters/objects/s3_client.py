@@ -17,7 +17,8 @@ from botocore.loaders import Loader, create_loader
 from botocore.utils import get_environ_proxies
 from obstore.store import S3Store
 
-from shared.adapters.objects.s3_role import assume
+from shared.adapters.objects.google_identity import WebIdentity
+from shared.adapters.objects.s3_role import assume, trade
 from shared.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Clients(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Access:
-    """Where the bucket is and as whom it is used. Without keys, boto3's default chain finds some.
+    """Where the bucket is and as whom it is used. Without keys, `web_identity` has some, else boto3's chain finds them.
 
     With a role, they only serve to assume it, at `sts_endpoint` or at AWS. `public_endpoint` is the service's address
     for browsers, where `endpoint` is one that only servers reach.
@@ -62,6 +63,7 @@ class S3Access:
     role_arn: str | None
     external_id: str | None = field(repr=False)
     sts_endpoint: str | None
+    web_identity: WebIdentity | None
     public_endpoint: str | None
     anonymous: bool
     encryption: Mapping[str, str]
@@ -85,6 +87,8 @@ class S3Access:
             raise PartialCredentialsError(provider="fields", cred_var=missing)
         core = botocore.session.get_session()
         core.register_component("data_loader", _descriptions())
+        if self.web_identity and not (self.access_key or self.anonymous):
+            core = self._by_web_identity(core, self.web_identity)
         session = boto3.Session(
             botocore_session=core,
             aws_access_key_id=self.access_key,
@@ -113,6 +117,16 @@ class S3Access:
         credentials = None if self.anonymous else session.get_credentials()
         store = partial(self._store, credentials, region, url, bundle)
         return Clients(client, signer, http, store(self.attempts - 1), store(0), credentials)
+
+    def _by_web_identity(self, core: botocore.session.Session, web: WebIdentity) -> botocore.session.Session:
+        return trade(
+            core,
+            web,
+            endpoint=self.sts_endpoint,
+            region=self.region or core.get_config_variable("region") or "us-east-1",
+            config=self._config(STS_ATTEMPTS),
+            secrets=self.secrets,
+        )
 
     def _as_role(self, core: botocore.session.Session, session: boto3.Session, region: str) -> boto3.Session:
         assumed = assume(

@@ -4,6 +4,7 @@ The claims are Label Studio's: `token_type`, `exp`, `iat`, `jti`, `user_id` (as 
 """
 
 import re
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from shared.errors import AuthenticationError
@@ -46,7 +47,7 @@ def issue(vault: Vault, claims: Claims) -> str:
         "jti": claims.id,
         "user_id": str(claims.user),
     }
-    return jwt.encode(said, vault.derived(KEY_LABEL), algorithm=ALGORITHM)
+    return jwt.encode(said, vault.derived(KEY_LABEL)[0], algorithm=ALGORITHM)
 
 
 def verify(vault: Vault, token: str, wanted: Type, now: float) -> Claims:
@@ -57,10 +58,13 @@ def verify(vault: Vault, token: str, wanted: Type, now: float) -> Claims:
         raise AuthenticationError(NOT_VALID)
     # Times are checked below, against the clock that everything else goes by.
     options: Any = {"require": list(_CLAIMS), "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-    try:
-        said = jwt.decode(token, vault.derived(KEY_LABEL), algorithms=[ALGORITHM], options=options)
-    except (jwt.PyJWTError, ValueError):  # ValueError: characters that no token has
-        raise AuthenticationError(NOT_VALID) from None
+    said: dict[str, Any] | None = None
+    for key in vault.derived(KEY_LABEL):
+        with suppress(jwt.PyJWTError, ValueError):  # ValueError: characters that no token has
+            said = jwt.decode(token, key, algorithms=[ALGORITHM], options=options)
+            break
+    if said is None:
+        raise AuthenticationError(NOT_VALID)
     user, times = said["user_id"], (said["iat"], said["exp"])
     if not isinstance(user, str) or not re.fullmatch(r"[0-9]{1,18}", user) or {type(t) for t in times} != {int}:
         raise AuthenticationError(NOT_VALID)
