@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-
 REPEAT_SECONDS = 600.0
 """Before a pass that failed for a document is repeated, at least."""
 
