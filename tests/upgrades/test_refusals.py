@@ -1,10 +1,13 @@
 """A process on documents of a newer release refuses to work and says so. It begins once the documents are for it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from infra.processes import ROOT
 from shared import app
 from shared.adapters.documents.indexes import load_indexes
 from shared.adapters.documents.sqlite import SqliteDocuments
@@ -71,6 +74,19 @@ def test_documents_without_a_number_are_of_the_first_release(tmp_path):
     assert FIRST == ctx.schema_version
     assert Schemas(documents).current() is None  # the sweep writes it
     app.close(ctx)
+
+
+def test_the_local_stack_says_so_and_ends(tmp_path):
+    documents = opened(tmp_path)
+    documents.commit([Create(SCHEMA, NEWER)])
+    documents.close()
+
+    command = [sys.executable, "-m", "infra.local", "--port", "0", "--data-dir", str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert 1 == ended.returncode
+    assert "written by a newer release" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
