@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from shared.errors import CommitUnknownError, SchemaTooNewError
-from shared.model.schema import CHANGES, FIRST, VERSION, Schema
+from shared.model.schema import CHANGES, FIRST, VERSION, Change, Schema
 from shared.model.storage import Storage, bucket_id
 from shared.ports import Create, Delete, Query, Ref, Update
 from shared.records.schema import CURRENT, Schemas
@@ -115,6 +115,15 @@ def test_each_schema_has_its_change_and_its_step():
 
     assert numbers == [change.version for change in CHANGES] == sorted(STEPS)
     assert all(FIRST <= change.needs < change.version for change in CHANGES)
+
+
+def test_what_a_step_needs_counts_from_its_begin_and_stays():
+    """Before the first document is of the new schema, those are kept out who could not live with it."""
+    first = Schema(version=4, needs=2).begun(Change(5, "", needs=4), 1.0)
+    ended = first.gone_on("x", changed=1, failed=0).pass_ended(Change(5, "", needs=4), 2.0, 0.0)
+    second = ended.begun(Change(6, "", needs=1), 3.0)
+
+    assert [(4, 4), (5, 4), (5, 4)] == [(one.version, one.needs) for one in (first, ended, second)]
 
 
 def test_documents_of_an_earlier_release_are_brought_to_this_one(documents, process, clock):
@@ -233,6 +242,45 @@ def test_a_lost_answer_is_no_reason_to_pass_a_document(documents, process):
 
     assert {1: "", 2: "", 3: ""} == listening(documents)
     assert Schema(version=VERSION) == schema(documents)
+
+
+def test_a_commit_that_never_arrived_is_made_again(documents, process):
+    """Nobody is told whether it did: the place stays where it was."""
+    earlier(documents, 1, 2, 3)
+    ctx = process(settle=0.0)
+
+    def lose(number):
+        if number == 3:  # the page's
+            raise CommitUnknownError
+
+    ctx.documents.before = lose
+    migrating.migrate(ctx, ALL)
+    lost, place = listening(documents), schema(documents).place
+    migrating.migrate(ctx, ALL)
+
+    assert ({1: None, 2: None, 3: None}, "") == (lost, place)
+    assert {1: "", 2: "", 3: ""} == listening(documents)
+    assert VERSION == schema(documents).version
+
+
+def test_a_document_that_is_edited_all_the_time_waits_for_the_next_sweep(documents, process):
+    earlier(documents, 1, 2)
+    ctx = process(settle=0.0)
+    edits = iter(range(1, 100))
+
+    def edit(number):
+        if number >= 3:
+            documents.commit([Update(Ref("storages", "1"), {"failures": next(edits)}, None)])
+
+    ctx.documents.before = edit
+    migrating.migrate(ctx, ALL)
+    busy, place = listening(documents), schema(documents).place
+    ctx.documents.before = lambda _number: None
+    migrating.migrate(ctx, ALL)
+
+    assert ({1: None, 2: ""}, "") == (busy, place)
+    assert {1: "", 2: ""} == listening(documents)
+    assert VERSION == schema(documents).version
 
 
 def test_who_edits_in_the_same_moment_wins(documents, process):
