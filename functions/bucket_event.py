@@ -6,8 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions import callers
-from functions.notified import answered, honoured, refused_method
-from functions.runtime import context
+from functions.notified import answered, honoured, refused_method, served
 from shared.model.notices import google
 from shared.services.context import Context
 
@@ -30,4 +29,4 @@ async def answer(request: Request, ctx: Context) -> Response:
 @functions_framework.aio.http
 async def bucket_event(request: Request) -> Response:
     """The HTTP target."""
-    return await answer(request, context())
+    return await served(request, callers.BUCKET_EVENT, answer)

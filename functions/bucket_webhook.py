@@ -16,8 +16,7 @@ from starlette.responses import Response
 from functions import senders, sns
 from functions.callers import CallerRefusedError
 from functions.errors import Json, error_answer
-from functions.notified import answered, honoured, refused_method
-from functions.runtime import context
+from functions.notified import answered, honoured, refused_method, served
 from shared.log import logger
 from shared.model.notices import AMAZON, Found, MalformedError, Notice, amazon, azure, load, read
 from shared.model.notices import sns as messages
@@ -113,4 +112,4 @@ def _certificates() -> sns.Certificates:
 @functions_framework.aio.http
 async def bucket_webhook(request: Request) -> Response:
     """The HTTP target."""
-    return await answer(request, context())
+    return await served(request, NAME, answer)

@@ -1,11 +1,13 @@
 """Web pages of other origins that may use the API: those of the setting `cors_origins`, by default none."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.errors import SchemaTooNewError
 from shared.services.context import Context
 
 SHOWN = ("Accept-Ranges", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Retry-After")
@@ -24,7 +26,8 @@ class Cors:
         """Serves a request."""
         asks = scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
         if asks and self._made is None:
-            self._made = await run_in_threadpool(self._make)
+            with suppress(SchemaTooNewError):  # the application tells the caller
+                self._made = await run_in_threadpool(self._make)
         await (self._made if asks and self._made else self._app)(scope, receive, send)
 
     def _make(self) -> ASGIApp:

@@ -24,6 +24,7 @@ from shared.errors import (
     NotFoundError,
     NotSynchronizableError,
     QueueUnavailableError,
+    SchemaTooNewError,
     SluiceError,
     StoreError,
     TryAgainError,
@@ -81,6 +82,8 @@ def expected(error: SluiceError) -> Json | None:
             return error_answer(403, error.message)
         case TryAgainError():
             return error_answer(503, error.message, headers={"Retry-After": "0"})
+        case SchemaTooNewError():
+            return error_answer(503, error.message, headers={"Retry-After": RETRY_AFTER})
         case StoreError() | InvalidDocumentError():
             return error_answer(400, "Validation error", fields={"non_field_errors": [error.message]})
         case _ if isinstance(error, _BUSY):

@@ -10,12 +10,24 @@ from starlette.responses import Response
 from functions.callers import CallerRefusedError
 from functions.errors import RETRY_AFTER, Json, error_answer
 from functions.requests import bounded_body
+from functions.runtime import context
+from shared.errors import SchemaTooNewError
 from shared.log import logger
 from shared.model.notices import Found, MalformedError
 from shared.services.context import Context
 from shared.services.sync import notices
 
 Answer = Callable[[Request, Context], Awaitable[Response]]
+
+
+async def served(request: Request, function: str, answer: Answer) -> Response:
+    """Answers as the function does, with the context of this process; 503 where that is not for its documents."""
+    try:
+        ctx = context()
+    except SchemaTooNewError as error:
+        logger.warning("notification refused", action="notice.refused", function=function, status=503)
+        return error_answer(503, error.message, headers={"Retry-After": RETRY_AFTER})
+    return await answer(request, ctx)
 
 
 async def answered(request: Request, ctx: Context, function: str, work: Callable[[bytes], Response]) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from functions.callers import refusal
 from functions.runtime import Handle, context
+from shared.errors import SchemaTooNewError
 from shared.log import logger
 from shared.model.owed import Permit
 from shared.services.context import Context
@@ -17,10 +18,14 @@ from shared.services.context import Context
 
 async def serve(request: Request, function: str, handle: Handle) -> Response:
     """Answers the queue (or the timer), and nobody else."""
+    try:
+        ctx = context()
+    except SchemaTooNewError:
+        return Response(status_code=503)  # asked again, it is perhaps of a release that can
     if refused := await refusal(request, function):
         return refused
     body = await request.body()
-    return Response(status_code=await run_in_threadpool(handle, context(), request.headers, body))
+    return Response(status_code=await run_in_threadpool(handle, ctx, request.headers, body))
 
 
 def handler(function: str, parse: Callable[[bytes], Any], work: Callable[[Context, Any], None]) -> Handle:
@@ -35,6 +40,9 @@ def handler(function: str, parse: Callable[[bytes], Any], work: Callable[[Contex
             return 200
         try:
             work(ctx, permit)
+        except SchemaTooNewError as error:
+            logger.error("this release is too old for the documents", action="schema.refused", reason=str(error))
+            return 503
         except Exception as error:  # noqa: BLE001  whatever it is, the queue tries again
             logger.error("message failed", action=f"{function}.error", message=message, permit=permit, exc_info=error)
             return 500

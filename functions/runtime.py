@@ -6,6 +6,7 @@ from threading import Lock
 
 from shared import app, log
 from shared.adapters.queues.inprocess import Delivery
+from shared.errors import SchemaTooNewError
 from shared.log import logger
 from shared.services.context import QUEUE_FUNCTIONS, Context
 from shared.settings import Settings
@@ -18,11 +19,18 @@ _context: list[Context] = []
 
 
 def context() -> Context:
-    """The one context of this process, from the environment's settings."""
+    """The one context of this process, from the environment's settings.
+
+    Raises `SchemaTooNewError` where the documents are not for this release; the next request asks again.
+    """
     with _lock:
         if not _context:
             log.configure()
-            ctx = app.build(Settings.from_env(), deliver)
+            try:
+                ctx = app.build(Settings.from_env(), deliver)
+            except SchemaTooNewError as error:
+                logger.error("this release is too old for the documents", action="schema.refused", reason=str(error))
+                raise
             app.start(ctx)
             _context.append(ctx)
         return _context[0]

@@ -8,11 +8,13 @@ from functions.queued import fields, handler, serve
 from shared.model.run import Permit
 from shared.services.sync import syncing
 
+_KNOWN = frozenset(Permit.__dataclass_fields__)
+
 
 def parse(body: bytes) -> Permit | None:
-    """The permit that a message holds, or None."""
+    """The permit that a message holds, or None. What another release added to it is left aside."""
     try:
-        permit = Permit(**fields(body))
+        permit = Permit(**{name: value for name, value in fields(body).items() if name in _KNOWN})
     except TypeError:
         return None
     numbers = (permit.storage, permit.ticket, permit.lane)

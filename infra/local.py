@@ -9,6 +9,7 @@ notify it at `/bucket_event` and `/bucket_webhook`.
 import argparse
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from functions.notified import Answer
 from functions.runtime import deliver
 from infra.functions import API, PUBLIC, PUBSUB, load
 from shared import app, log
+from shared.errors import SchemaTooNewError
 from shared.ports import DocumentStore, TaskQueue
 from shared.services.accounts import tokens
 from shared.services.context import Context
@@ -68,6 +70,8 @@ def local_settings(data_dir: str | Path, files_root: str | Path | None = None, *
         chosen["sweep_interval"] = SWEEP_INTERVAL
     if "SLUICE_SLICE_SECONDS" not in env:
         chosen["slice_seconds"] = SLICE_SECONDS
+    if "SLUICE_SCHEMA_SETTLE_SECONDS" not in env:
+        chosen["schema_settle_seconds"] = 0.0  # no other process has the data directory
     if "SLUICE_WEBHOOK_ALLOW_PRIVATE" not in env:
         chosen["webhook_allow_private"] = True  # receivers run on the same laptop
     return Settings.from_env(env, **(chosen | overrides))
@@ -181,7 +185,10 @@ def main() -> None:
     parser.add_argument("--data-dir", default=".sluice")
     parser.add_argument("--files-root", help="folder below which local files may be synced; default: the current one")
     args = parser.parse_args()
-    serve(args.data_dir, host=args.host, port=args.port, files_root=args.files_root)
+    try:
+        serve(args.data_dir, host=args.host, port=args.port, files_root=args.files_root)
+    except SchemaTooNewError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from shared.adapters.documents.sqlite import SqliteDocuments
 from shared.adapters.objects.opening import Stores
 from shared.adapters.queues.inprocess import Delivery, InProcessQueue
 from shared.adapters.receivers import HttpReceivers
+from shared.errors import SluiceError
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, TaskQueue
 from shared.services.accounts import tokens
@@ -22,6 +23,7 @@ from shared.services.context import (
     QUEUES,
     Context,
 )
+from shared.services.migrations import checking
 from shared.services.secrets import Vault
 from shared.services.sync.holding import HeartbeatThread
 from shared.settings import PRIVATE_MARK, Settings
@@ -56,7 +58,7 @@ def build(
 ) -> Context:
     """The context of a process; `close` releases it. The embedded queue delivers once somebody starts it.
 
-    `documents` and `queue` are chosen by the settings unless given.
+    `documents` and `queue` are chosen by the settings unless given. Raises `SchemaTooNewError`, with nothing written.
     """
     if settings.documents != "sqlite" and not (settings.secret_key and settings.token):
         raise ValueError(
@@ -64,7 +66,13 @@ def build(
         )
     makedirs(settings.data_dir, mode=0o700, exist_ok=True)
     (Path(settings.data_dir) / PRIVATE_MARK).touch()
-    documents = documents or open_documents(settings)
+    given, documents = documents, documents or open_documents(settings)
+    try:
+        schema_version = checking.check(documents)
+    except SluiceError:
+        if given is None:
+            documents.close()
+        raise
     queue = queue or _queue(settings, lambda delivery: deliver(ctx, delivery))
     vault = Vault.of(settings)
     fetchers: Executor = ThreadPoolExecutor(settings.fetch_parallel, thread_name_prefix="fetch")
@@ -77,6 +85,7 @@ def build(
         fetchers=fetchers,
         heartbeat=HeartbeatThread,
         vault=vault,
+        schema_version=schema_version,
     )
     tokens.admit_first(documents, tokens.first_token(settings), ctx.clock())
     return ctx

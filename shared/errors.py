@@ -160,6 +160,10 @@ class InvalidDocumentError(SluiceError):
     """A document can't be stored (too large, or a value of no storable type); nothing was written."""
 
 
+class SchemaTooNewError(SluiceError):
+    """The documents were written by a newer release of Sluice."""
+
+
 class DocumentsUnavailableError(SluiceError):
     """The document store can't be reached; nothing is known to be written."""
 

@@ -170,6 +170,10 @@ class Settings:
     rewake_seconds: float = 30.0
     """Work that lies unowned for this long is woken by the sweep."""
 
+    schema_settle_seconds: float = 3600.0
+    """How long after a migration's begin somebody may still work as the release before did: longer than a deployment
+    and an invocation (`function_timeout`)."""
+
     # Fan-out and batches.
     max_lanes: int = 16
     chunk_target: int = 1000

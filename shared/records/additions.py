@@ -38,7 +38,7 @@ class Additions(Collection[Addition]):
     """The additions of all datasets."""
 
     def __init__(self, documents: DocumentStore) -> None:
-        super().__init__(documents, "additions", encode, _decode)
+        super().__init__(documents, "additions", encode, _decode, maps=("about",))
 
     def of_storage(self, storage: int, limit: int) -> list[Stored[Addition]]:
         """Those of a dataset, the newest first."""

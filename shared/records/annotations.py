@@ -37,7 +37,7 @@ class Parts(Collection[T]):
             about = {name: value for name, value in orjson.loads(data["about"]).items() if name in known}
             return kind(id=int(id), project=data["project"], task=data["task"], result=data["result"], **about)
 
-        super().__init__(documents, name, encode, decode)
+        super().__init__(documents, name, encode, decode, maps=("about",))
 
     def of_project(self, project: int, *, after: str | None, limit: int) -> list[Stored[T]]:
         """A page of a project's, by id (as text)."""

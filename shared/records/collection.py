@@ -1,8 +1,10 @@
 """A collection of documents that hold one kind of model object; everything else in `records` builds on it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
+
+import orjson
 
 from shared.ports import Check, Create, Delete, Document, DocumentStore, Filter, Query, Ref, Update, Write
 
@@ -16,6 +18,12 @@ class Stored(Generic[T]):
     value: T
     revision: str
     ref: Ref
+    data: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The fields as read, also those that this release does not know."""
+
+    def written(self, value: T, revision: str) -> "Stored[T]":
+        """What is stored after an update with `value`."""
+        return replace(self, value=value, revision=revision)
 
     @property
     def check(self) -> Check:
@@ -34,8 +42,19 @@ def weight(write: Write) -> int:
     return 300 + sum(len(value) for value in data.values() if isinstance(value, bytes | str))
 
 
+def _with_unknown(new: bytes, old: bytes) -> bytes:
+    """A JSON object, with what the one that it replaces has besides. All of ours is always there."""
+    ours, found = orjson.loads(new), orjson.loads(old)
+    unknown = {name: value for name, value in found.items() if name not in ours}
+    return orjson.dumps(ours | unknown) if unknown else new
+
+
 class Collection(Generic[T]):
-    """Reads and writes one kind of object. Writes are values: they take effect in a `DocumentStore.commit`."""
+    """Reads and writes one kind of object. Writes are values: they take effect in a `DocumentStore.commit`.
+
+    `maps`: fields that hold a JSON object of this release's making. What another release added to a document, or to
+    such an object, stays there when this one writes.
+    """
 
     def __init__(
         self,
@@ -43,11 +62,14 @@ class Collection(Generic[T]):
         name: str,
         encode: Callable[[T], dict[str, Any]],
         decode: Callable[[str, Mapping[str, Any]], T],
+        *,
+        maps: Sequence[str] = (),
     ) -> None:
         self.documents = documents
         self.name = name
         self._encode = encode
         self._decode = decode
+        self._maps = tuple(maps)
 
     def ref(self, id: str | int) -> Ref:  # noqa: A002  the field's own name
         """Names the document of an id."""
@@ -55,7 +77,7 @@ class Collection(Generic[T]):
 
     def stored(self, document: Document) -> Stored[T]:
         """The object of a document."""
-        return Stored(self._decode(document.ref.id, document.data), document.revision, document.ref)
+        return Stored(self._decode(document.ref.id, document.data), document.revision, document.ref, document.data)
 
     def get(self, id: str | int) -> Stored[T] | None:  # noqa: A002
         """The object, or None."""
@@ -75,6 +97,9 @@ class Collection(Generic[T]):
         """Writes what differs between the stored object and `value`, if the stored one has not changed since."""
         before, after = self._encode(stored.value), self._encode(value)
         changes = {name: new for name, new in after.items() if before[name] != new}
+        for name in self._maps:
+            if name in changes and name in stored.data:
+                changes[name] = _with_unknown(changes[name], stored.data[name])
         return Update(stored.ref, changes, stored.revision)
 
     def find(

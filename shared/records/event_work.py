@@ -31,7 +31,7 @@ class EventWorks(Collection[EventWork]):
 
     def __init__(self, documents: DocumentStore) -> None:
         # What a document is named by is in it, too: so it goes with its map. Updates change only the rest.
-        super().__init__(documents, "event_work", lambda work: {"about": _about(work)}, _decode)
+        super().__init__(documents, "event_work", lambda work: {"about": _about(work)}, _decode, maps=("about",))
 
     def first(self, storage_map: str, work: EventWork) -> Create:
         """Writes what a map's first notifications came to."""

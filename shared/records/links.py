@@ -44,7 +44,7 @@ class Links(Collection[Link]):
     """The links of all targets; a target's are those of its gate's `map`."""
 
     def __init__(self, documents: DocumentStore) -> None:
-        super().__init__(documents, "links", encode_link, _decode_link)
+        super().__init__(documents, "links", encode_link, _decode_link, maps=("about",))
 
     def in_order(self, storage_map: str, low: str, *, after: tuple[Any, ...] | None, limit: int) -> list[Stored[Link]]:
         """A page of a target's links from a place in the bucket's order on."""
@@ -59,7 +59,7 @@ class Dues(Collection[Due]):
     """What all targets are owed."""
 
     def __init__(self, documents: DocumentStore) -> None:
-        super().__init__(documents, "dues", encode_due, _decode_due)
+        super().__init__(documents, "dues", encode_due, _decode_due, maps=("about",))
 
     def overdue(self, before: float, limit: int) -> list[Stored[Due]]:
         """Dues whose message should have arrived before a time, oldest first."""

@@ -13,6 +13,7 @@ from typing import Any
 from shared.model.annotation import Annotation, Prediction, number_by_time
 from shared.model.event_work import Tally
 from shared.model.run import Gate
+from shared.model.schema import VERSION
 from shared.model.snapshot import Freeze
 from shared.model.storage import Storage
 from shared.ports import DocumentStore, ObjectStore, Receivers, TaskQueue
@@ -23,6 +24,7 @@ from shared.records.collection import Collection
 from shared.records.event_work import EventWorks
 from shared.records.links import Dues, Links
 from shared.records.runs import Hints, Lanes, Runs, gates
+from shared.records.schema import Schemas
 from shared.records.snapshots import Pieces, Snapshots, freezes
 from shared.records.storages import Projects, Storages
 from shared.records.tasks import Tasks
@@ -84,6 +86,8 @@ class Context:
     stopping: bool = False
     """Set when the process is about to end: workers stop at the next batch boundary."""
 
+    schema_version: int = VERSION
+    """Of the documents, as this process last saw it."""
     tally: Tally = field(default_factory=Tally)
     """What notifications came to that is not written down yet."""
     _numbering: Lock = field(init=False, default_factory=Lock)
@@ -111,6 +115,7 @@ class Context:
     snapshots: Snapshots = field(init=False)
     freezes: Collection[Freeze] = field(init=False)
     pieces: Pieces = field(init=False)
+    schemas: Schemas = field(init=False)
 
     def new_number(self) -> int:
         """An id below 2**53: by time, and never the same twice in this process."""
@@ -149,3 +154,4 @@ class Context:
         self.snapshots = Snapshots(self.documents)
         self.freezes = freezes(self.documents)
         self.pieces = Pieces(self.documents)
+        self.schemas = Schemas(self.documents)

@@ -11,6 +11,7 @@ from shared.services.accounts import issuing
 from shared.services.context import Context
 from shared.services.datasets import additions
 from shared.services.exports import dues
+from shared.services.migrations import migrating
 from shared.services.sync import event_notes, hints, lanes, schedules, status
 from shared.services.trash import collect_trash
 from shared.services.webhooks import outbox
@@ -26,6 +27,7 @@ MAX_OLD_ADDITIONS = 200
 MAX_TOMBSTONES = 400
 MAX_OLD_KEYS = 2000
 MAX_OLD_TOKENS = 400
+MAX_MIGRATED = 1000
 
 
 def sweep(ctx: Context) -> None:
@@ -50,6 +52,7 @@ def sweep(ctx: Context) -> None:
     _forget_tombstones(ctx)
     idempotency.forget(ctx, MAX_OLD_KEYS)
     issuing.forget_expired(ctx, MAX_OLD_TOKENS)
+    migrating.migrate(ctx, MAX_MIGRATED)
     collect_trash(ctx, MAX_TRASH)
     ctx.documents.maintain()
 

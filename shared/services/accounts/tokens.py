@@ -10,6 +10,7 @@ import secrets
 from shared.errors import AuthenticationError, CommitRefusedError, CommitUnknownError
 from shared.model.user import Token, User
 from shared.ports import Create, Delete, DocumentStore, Ref, Write
+from shared.records.schema import Schemas
 from shared.records.users import Tokens, Users
 from shared.services.accounts import jwts
 from shared.services.context import Context
@@ -50,6 +51,9 @@ def admit_first(documents: DocumentStore, token: str, now: float) -> None:
             counter = Ref("counters", users.name)
             if documents.get(counter) is None:
                 writes.append(Create(counter, {"value": FIRST_USER}))
+            schemas = Schemas(documents)
+            if schemas.current() is None:  # nothing is here yet, so nothing is of an earlier release
+                writes.append(schemas.of_new())
         if not writes:
             return
         try:

@@ -17,7 +17,7 @@ def remove(target: Target, work: Work) -> None:
     link = before.value
     work.link = replace(link, intent=rev, since=target.ctx.clock())
     try:
-        work.held = Stored(work.link, commit([target.ctx.links.update(before, work.link)])[0], before.ref)
+        work.held = before.written(work.link, commit([target.ctx.links.update(before, work.link)])[0])
     except (CommitRefusedError, CommitUnknownError):
         return
     if target.deletes and not _delete_all(target, work, link.version):

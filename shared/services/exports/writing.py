@@ -30,7 +30,8 @@ def intend(target: Target, works: Sequence[Work]) -> bool:
     except (CommitRefusedError, CommitUnknownError):
         return False
     for work, write, revision in zip(new, writes, revisions, strict=True):
-        work.held = Stored(work.link, revision, write.ref)
+        known = work.before
+        work.held = known.written(work.link, revision) if known else Stored(work.link, revision, write.ref)
     return True
 
 

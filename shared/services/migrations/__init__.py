@@ -1,0 +1,1 @@
+"""How documents of an earlier release become those of this one."""
