@@ -1,3 +1,3 @@
 """Everything that is not an entry point."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

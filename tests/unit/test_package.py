@@ -14,6 +14,7 @@ import pytest
 
 from infra.functions import load
 from infra.package import FILES, FOLDERS, ROOT, PackageError, build
+from shared import __version__
 
 SECRET = "a-secret-of-the-test"
 
@@ -47,7 +48,7 @@ def test_it_is_named_for_version_and_content(dist: Path):
     package = build(dist)
 
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    assert package.name == f"sluice-0.1.0-{digest[:12]}.zip"
+    assert package.name == f"sluice-{__version__}-{digest[:12]}.zip"
     assert list(dist.iterdir()) == [package]
 
 

@@ -1,6 +1,6 @@
 """Records the state that a release leaves behind, for later releases to go on from.
 
-    git worktree add /tmp/release v0.1.0
+    git archive v0.1.0 | tar -x -C /tmp/release
     python -m tests.upgrades.record /tmp/release tests/upgrades/0.1.0
 
 Runs the local stack of the code in the first folder through a history, kills it in the middle of nearly everything,
