@@ -1,3 +1,4 @@
+# Optimistic: nobody waits for the lock of a process that was killed; whoever commits second reads again.
 resource "google_firestore_database" "this" {
   #checkov:skip=CKV_GCP_119:deletion protection is on unless the variable says otherwise
   project                           = var.project

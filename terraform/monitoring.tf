@@ -23,27 +23,21 @@ locals {
   channels = concat(values(google_monitoring_notification_channel.email)[*].id, tolist(var.alert_channels))
   logs     = "https://console.cloud.google.com/logs/query?project=${var.project}"
 
-  # An alert on something that should never be: one is enough.
+  ours = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${local.services})"
+
+  # What should never be: a line in a log is enough. (An alert on a metric that was made a moment ago is refused.)
   alarms = {
     stale_syncs = {
-      title  = "a sync was found dead"
-      filter = "metric.type=\"logging.googleapis.com/user/${var.name}/stale_syncs\" AND resource.type=\"cloud_run_revision\""
-      todo   = "The storage says failed, with the reason; a new sync goes on from where it was. Again and again: look for instances out of memory (sync_chunk) and for a paused or purged queue."
+      title = "a sync was found dead"
+      todo  = "The storage says failed, with the reason; a new sync goes on from where it was. Again and again: look for instances out of memory (sync_chunk) and for a paused or purged queue."
     }
     failed_syncs = {
-      title  = "a sync failed"
-      filter = "metric.type=\"logging.googleapis.com/user/${var.name}/failed_syncs\" AND resource.type=\"cloud_run_revision\""
-      todo   = "The storage's traceback says what is wrong and what to do: mostly a credential, a permission or a bucket that is gone. `sluice storages` shows it."
+      title = "a sync failed"
+      todo  = "The storage's traceback says what is wrong and what to do: mostly a credential, a permission or a bucket that is gone. `sluice storages` shows it."
     }
     given_up = {
-      title  = "something was given up"
-      filter = "metric.type=\"logging.googleapis.com/user/${var.name}/given_up\" AND resource.type=\"cloud_run_revision\""
-      todo   = "export.failed: start a sync of the export storage once the cause is mended; it writes what is missing. webhook.give_up: the webhook tells the receiver's last answer."
-    }
-    dead_letters = {
-      title  = "notifications could not be delivered"
-      filter = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letters.name}\""
-      todo   = "bucket_event refused them for most of a day: its log says why. Nothing is lost: the next sync finds what they told of. Pull them from the subscription to end the alert."
+      title = "something was given up"
+      todo  = "export.failed: start a sync of the export storage once the cause is mended; it writes what is missing. webhook.give_up: the webhook tells the receiver's last answer."
     }
   }
 }
@@ -54,7 +48,7 @@ resource "google_logging_metric" "this" {
   project     = var.project
   name        = "${var.name}/${each.key}"
   description = each.value.description
-  filter      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=(${local.services}) AND ${each.value.filter}"
+  filter      = "${local.ours} AND ${each.value.filter}"
 
   label_extractors = {
     storage = "EXTRACT(jsonPayload.storage)"
@@ -99,15 +93,51 @@ resource "google_monitoring_alert_policy" "alarm" {
   conditions {
     display_name = each.value.title
 
+    condition_matched_log {
+      filter = "${local.ours} AND ${local.log_metrics[each.key].filter}"
+      label_extractors = {
+        storage = "EXTRACT(jsonPayload.storage)"
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+
+    # One message for many syncs that fail for one reason.
+    notification_rate_limit {
+      period = "900s"
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    content   = "${each.value.todo}\n\n[Logs](${local.logs})"
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_monitoring_alert_policy" "dead_letters" {
+  project               = var.project
+  display_name          = "${var.name}: notifications could not be delivered"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+  user_labels           = local.labels
+
+  conditions {
+    display_name = "dead letters"
+
     condition_threshold {
-      filter          = each.value.filter
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letters.name}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"
 
       aggregations {
         alignment_period   = "300s"
-        per_series_aligner = each.key == "dead_letters" ? "ALIGN_MAX" : "ALIGN_DELTA"
+        per_series_aligner = "ALIGN_MAX"
       }
     }
   }
@@ -118,10 +148,10 @@ resource "google_monitoring_alert_policy" "alarm" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "${each.value.todo}\n\n[Logs](${local.logs})"
+    content   = "bucket_event refused them for most of a day: its log says why. Nothing is lost: the next sync finds what they told of. Pull them from the subscription to end the alert.\n\n[Logs](${local.logs})"
   }
 
-  depends_on = [google_logging_metric.this]
+  depends_on = [google_project_service.this]
 }
 
 resource "google_monitoring_alert_policy" "errors" {

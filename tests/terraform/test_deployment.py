@@ -173,18 +173,33 @@ def test_indexes_are_the_file(deployed):
 
 
 def test_alerts_are_on_what_is_logged(deployed):
-    """Each action that a metric counts is one that the code logs."""
+    """Each action that a metric counts or an alert waits for is one that the code logs, by one of our functions."""
     logged = {
         action for path in SOURCES for action in re.findall(r'action="([a-z_.]+)"', path.read_text(encoding="utf-8"))
     }
     metrics = {one["name"]: one["filter"] for one in deployed.of("google_logging_metric")}
     counted = {action for text in metrics.values() for action in re.findall(r'"([a-z_]+\.[a-z_]+)"', text)}
-    alerts = " ".join(json.dumps(one["conditions"]) for one in deployed.of("google_monitoring_alert_policy"))
+    waited = [
+        condition["condition_matched_log"][0]["filter"]
+        for alert in deployed.of("google_monitoring_alert_policy")
+        for condition in alert["conditions"]
+        if condition["condition_matched_log"]
+    ]
 
     assert {"run.stale", "run.end", "export.failed", "webhook.give_up"} == counted
     assert counted <= logged
-    for name in re.findall(r"logging\.googleapis\.com/user/([a-z_/]+)", alerts):
-        assert name in metrics
+    assert 3 == len(waited)
+    assert set(waited) < set(metrics.values())
+    for text in metrics.values():
+        assert {one["name"] for one in deployed.functions.values()} == set(re.findall(r'"(sluice-[a-z-]+)"', text))
+
+
+def test_the_dashboard_shows_metrics_that_there_are(deployed):
+    (dashboard,) = deployed.of("google_monitoring_dashboard")
+    shown = set(re.findall(r"logging\.googleapis\.com/user/([a-z_/]+)", dashboard["dashboard_json"]))
+
+    assert shown
+    assert shown <= {one["name"] for one in deployed.of("google_logging_metric")}
 
 
 def test_secrets_are_kept_by_secret_manager_alone(deployed):
