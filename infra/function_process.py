@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -55,7 +56,8 @@ class FunctionProcess:
     def end(self, number: signal.Signals) -> None:
         """Sends the signal to the process and its workers, and waits for its end."""
         if self._process is not None:
-            os.killpg(self._process.pid, number)
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                os.killpg(self._process.pid, number)
             self._process.wait(20)
             self._process = None
 

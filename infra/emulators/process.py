@@ -20,6 +20,7 @@ Tests ask `tests.emulators` for a running one, which skips or fails where it is 
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -33,6 +34,9 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 HOST = "127.0.0.1"
+PORTS = range(12_000, 32_000)
+"""Below those that systems hand out by themselves."""
+TRIED_PORTS = 100
 _LOG_TAIL = 2_000
 _DIRECT = build_opener(ProxyHandler({}))
 """A proxy that the machine may have set is not asked for loopback addresses."""
@@ -95,10 +99,15 @@ class Running:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody listens on at this moment.
+
+    None that the system hands out by itself: such a one may be taken before it is listened on, or between two lives.
+    """
+    for port in random.SystemRandom().sample(PORTS, TRIED_PORTS):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
+    raise EmulatorError(f"No port between {PORTS[0]} and {PORTS[-1]} is free.")
 
 
 @contextmanager
