@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -37,6 +37,12 @@ ASSERTION = "planted-assertion-0005"
 AZURE_AUDIENCE = "api://AzureADTokenExchange"
 
 
+@cache
+def private_key() -> rsa.RSAPrivateKey:
+    """One for all servers of this process: a new one takes longer than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Identities:
     """One server for all of them. `busy` makes every token endpoint answer 503; `life` is that of what it issues."""
 
@@ -54,7 +60,7 @@ class Identities:
         """(operation, its parameters)"""
         self.issued: list[tuple[str, ...]] = []
         """Sessions of AWS, tokens of the others."""
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key = private_key()
         """Of Google's service accounts."""
         self.audience = "https://storage.azure.com"
         """Of Microsoft's tokens."""

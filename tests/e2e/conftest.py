@@ -26,5 +26,6 @@ def lives(platform, request, tmp_path):
         with server(tmp_path / "data", tmp_path) as one:
             yield one, 5
         return
-    with functions(tmp_path, request.getfixturevalue("firestore_emulator")) as one:
+    firestore = request.getfixturevalue("firestore_emulator")
+    with functions(tmp_path, firestore, "api", "sync_chunk", "export_annotations") as one:
         yield one, 3

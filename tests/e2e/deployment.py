@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,10 +31,16 @@ PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 
 
 class Deployment:
-    """All functions, the queue, and the timer, which is called by the test's own thread."""
+    """All functions, the queue, and the timer, which is called by the test's own thread.
 
-    def __init__(self, folder: Path, firestore: Running, code: Code = CHECKOUT, **env: str) -> None:
+    With `only`, no other functions run: each takes a second of a core to start.
+    """
+
+    def __init__(
+        self, folder: Path, firestore: Running, code: Code = CHECKOUT, only: Sequence[str] = (), **env: str
+    ) -> None:
         self.folder = folder
+        self._only = set(only or LISTED.functions)
         self.key_file = folder / "key.pem"
         self.env = {
             **firestore.env,
@@ -70,7 +76,7 @@ class Deployment:
         Those that the queue calls come last: so little goes on before a test can look at what was left.
         """
         queued = {listed.name for listed in LISTED.called_by(QUEUED)}
-        for names in (self.functions.keys() - queued, queued):
+        for names in (self._only - queued, self._only & queued):
             for name in names:
                 self.functions[name].start()
             for name in names:
@@ -101,7 +107,7 @@ class Deployment:
 
     def logs(self) -> str:
         """The end of what every process printed."""
-        return "\n".join(f"== {name}\n{f.printed()}" for name, f in self.functions.items())
+        return "\n".join(f"== {name}\n{self.functions[name].printed()}" for name in sorted(self._only))
 
 
 @contextmanager
@@ -132,9 +138,11 @@ def create_queues(endpoint: str) -> None:
 
 
 @contextmanager
-def deployed(folder: Path, firestore: Running, code: Code = CHECKOUT, **env: str) -> Iterator[tuple[Deployment, Api]]:
+def deployed(
+    folder: Path, firestore: Running, code: Code = CHECKOUT, only: Sequence[str] = (), **env: str
+) -> Iterator[tuple[Deployment, Api]]:
     """A deployment of some code that serves, and a client of its API."""
-    deployment = Deployment(folder, firestore, code, **env)
+    deployment = Deployment(folder, firestore, code, only, **env)
     with ExitStack() as stack:
         endpoint, keys_url = stack.enter_context(cloud_tasks_process(folder / "queue", deployment.key_file))
         try:
@@ -175,9 +183,9 @@ class Functions:
 
 
 @contextmanager
-def functions(folder: Path, firestore: Running) -> Iterator[Functions]:
+def functions(folder: Path, firestore: Running, *only: str) -> Iterator[Functions]:
     """The functions of a deployment, not started yet; killed in the end."""
-    deployment = Deployment(folder, firestore, STORAGE_IN_PROGRESS_TIMER="1")
+    deployment = Deployment(folder, firestore, only=only, STORAGE_IN_PROGRESS_TIMER="1")
     with cloud_tasks_process(folder / "queue", deployment.key_file) as (endpoint, keys_url):
         deployment.tell(endpoint, keys_url)
         one = Functions(deployment)

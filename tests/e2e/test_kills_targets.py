@@ -30,8 +30,8 @@ def annotations_of(api, project):
 
 
 def test_kills_during_a_full_sync(s3, lives):
-    """5,000 annotations, some of them changed and deleted meanwhile: completed by itself, and all as it should be."""
-    (sluice, kills), count = lives, 5_000
+    """3,500 annotations, some of them changed and deleted meanwhile: completed by itself, and all as it should be."""
+    (sluice, kills), count = lives, 3_500
     s3.reset(everything=True)
     s3.bucket("bucket")
     hold = {"action": "hold", "op": "put", "key": r"out/\d", "count": -1}
