@@ -44,7 +44,8 @@ resource "google_firestore_index" "this" {
   }
 }
 
-# Fields that no query asks for are not indexed: each would cost a write and its storage, and texts may be too long.
+# Fields that no query asks for are not indexed: each would cost a write and its storage, and texts may be too long. One
+# by one, since this provider can't exempt a whole collection ("*").
 resource "google_firestore_field" "this" {
   for_each = { for field in local.indexes.fieldOverrides : "${field.collectionGroup}.${field.fieldPath}" => field }
 
