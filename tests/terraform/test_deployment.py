@@ -194,6 +194,27 @@ def test_alerts_are_on_what_is_logged(deployed):
         assert {one["name"] for one in deployed.functions.values()} == set(re.findall(r'"(sluice-[a-z-]+)"', text))
 
 
+def test_each_alert_waits_for_one_thing(deployed):
+    kinds = ("condition_matched_log", "condition_threshold", "condition_absent")
+    alerts = {one.key: one for one in deployed.of("google_monitoring_alert_policy")}
+
+    found = {
+        name: [kind for condition in alert["conditions"] for kind in kinds if condition[kind]]
+        for name, alert in alerts.items()
+    }
+
+    assert found == {
+        **dict.fromkeys(("stale_syncs", "failed_syncs", "given_up"), ["condition_matched_log"]),
+        **dict.fromkeys(("dead_letters", "errors", "latency"), ["condition_threshold"]),
+        "silence": ["condition_absent"],
+    }
+    for name, alert in alerts.items():
+        assert alert["notification_channels"]
+        assert bool(alert["alert_strategy"][0]["notification_rate_limit"]) == (found[name] == ["condition_matched_log"])
+    assert alerts["errors"]["conditions"][0]["condition_threshold"][0]["denominator_filter"]
+    assert alerts["errors"]["conditions"][0]["condition_threshold"][0]["denominator_aggregations"]
+
+
 def test_the_dashboard_shows_metrics_that_there_are(deployed):
     (dashboard,) = deployed.of("google_monitoring_dashboard")
     shown = set(re.findall(r"logging\.googleapis\.com/user/([a-z_/]+)", dashboard["dashboard_json"]))
