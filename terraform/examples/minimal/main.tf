@@ -32,6 +32,12 @@ variable "region" {
   type        = string
 }
 
+variable "name" {
+  description = "What all that is made begins with: 3 to 11 lower-case letters, digits and hyphens."
+  type        = string
+  default     = "sluice"
+}
+
 variable "source_zip" {
   description = "Path of the functions' source, which `make package` prints."
   type        = string
@@ -60,6 +66,7 @@ module "sluice" {
 
   project             = var.project
   region              = var.region
+  name                = var.name
   source_zip          = var.source_zip
   read_buckets        = var.read_buckets
   notify_buckets      = var.read_buckets
