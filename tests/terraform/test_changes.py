@@ -1,4 +1,4 @@
-"""What a second apply does, what a new release changes, what is refused beforehand, what destroy leaves."""
+"""What a second apply does, what a new release changes, what is refused beforehand."""
 
 import re
 import shutil
@@ -7,7 +7,6 @@ import zipfile
 import pytest
 
 from infra.terraform.command import TerraformError
-from infra.terraform.workspace import TREE, Workspace
 
 
 def test_a_second_apply_changes_nothing(deployed):
@@ -71,15 +70,3 @@ def test_two_deployments_share_a_project(workspace, variables):
     ]
     assert names
     assert [name for name in names if "sluice" in name] == []
-
-
-def test_the_example_is_made_and_taken_down(variables):
-    """The folder that `make deploy` applies; with the protection lifted, as `make destroy` does, nothing is left."""
-    given = {name: variables[name] for name in ("project", "region", "source_zip", "read_buckets")}
-    with Workspace.of(TREE / "examples" / "minimal") as example:
-        outputs = example.apply(given)
-        example.apply(given | {"deletion_protection": False})
-        example.destroy(given | {"deletion_protection": False})
-
-        assert outputs["url"].startswith("https://sluice-api-")
-        assert '"resources": []' in example.state
