@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra.emulators.process import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -21,7 +23,7 @@ class LocalProcess:
 
     def start(self) -> None:
         """Starts it, again on the same port, and returns once it serves."""
-        port = self.url.rpartition(":")[2] or "0"
+        port = self.url.rpartition(":")[2] or str(free_port())
         self._process = subprocess.Popen(
             [*self._command, port], cwd=ROOT, env=self._env, stdout=subprocess.PIPE, text=True
         )

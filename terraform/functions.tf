@@ -147,7 +147,7 @@ check "urls" {
   data "google_cloud_run_v2_service" "api" {
     project  = var.project
     location = var.region
-    name     = local.names.api
+    name     = module.function["api"].name
 
     depends_on = [module.function]
   }

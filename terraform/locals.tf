@@ -25,7 +25,7 @@ locals {
     need => toset([for target, function in local.functions : target if contains(function.needs, need)])
   }
   triggered = {
-    for trigger in ["public", "queue", "pubsub", "timer"] :
+    for trigger in ["queue", "timer"] :
     trigger => { for target, function in local.functions : target => function if function.trigger == trigger }
   }
 
@@ -34,8 +34,6 @@ locals {
     "${var.name}-${pair[0]}-${pair[1]}" => local.deployed.queues[pair[0]]
   }
 
-  service_agents = {
-    for service in ["pubsub", "cloudscheduler"] :
-    service => "serviceAccount:service-${data.google_project.this.number}@gcp-sa-${service}.iam.gserviceaccount.com"
-  }
+  # Google's own account that works for Pub/Sub in this project.
+  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }

@@ -20,7 +20,7 @@ resource "google_service_account" "push" {
 resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.push.name
   role               = "roles/iam.serviceAccountTokenCreator"
-  member             = local.service_agents.pubsub
+  member             = local.pubsub_agent
 
   depends_on = [google_pubsub_topic.bucket_events] # before that the agent may not be there
 }
@@ -86,14 +86,14 @@ resource "google_pubsub_topic_iam_member" "dead_letters" {
   project = var.project
   topic   = google_pubsub_topic.dead_letters.name
   role    = "roles/pubsub.publisher"
-  member  = local.service_agents.pubsub
+  member  = local.pubsub_agent
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
   project      = var.project
   subscription = google_pubsub_subscription.bucket_events.name
   role         = "roles/pubsub.subscriber"
-  member       = local.service_agents.pubsub
+  member       = local.pubsub_agent
 }
 
 data "google_storage_project_service_account" "gcs" {
